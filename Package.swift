@@ -1,0 +1,141 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The architecture as a table: `ls Sources` gives the layers, a line below gives a module and all that it may import.
+// Tests/ArchitectureTests holds the import lines of the sources to it.
+
+let package = Package(
+    name: "motrans",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "motrans", targets: ["motrans"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // System: C libraries, headers only.
+        .systemLibrary(name: "CBLAS", path: "Sources/System/CBLAS", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(
+            name: "CAV", path: "Sources/System/CAV",
+            providers: [.apt(["libavformat-dev", "libavcodec-dev", "libavutil-dev", "libswscale-dev"])]),
+        .systemLibrary(name: "CZstd", path: "Sources/System/CZstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CCrypto", path: "Sources/System/CCrypto", providers: [.apt(["libssl-dev"])]),
+
+        // Core: numbers; knows nothing of pipelines.
+        .target(
+            name: "CKernels", path: "Sources/Core/CKernels",
+            cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off"])]),
+        .core("Tensors", ["CKernels", "CBLAS"]),
+        .core("Autograd", ["Tensors"]),
+        .core("Layers", ["Autograd", "Tensors"]),
+        .core("Checkpoints", ["Tensors"]),
+        .core("Models", ["Layers", "Autograd", "Tensors", "Checkpoints"]),
+        .core("Diffusion", ["Models", "Layers", "Autograd", "Tensors", "Checkpoints"]),
+        .core("Media", ["Tensors", "CAV"]),
+
+        // Flow: pipelines; knows nothing of numbers.
+        .flow("Artifacts", ["CCrypto"]),
+        .flow("StageKit", ["Artifacts", .log]),
+        .flow("Pipelines", ["StageKit", "Artifacts", .yams]),
+        .flow("Storage", ["Artifacts", "CZstd"]),
+        .flow("Lineage", ["Artifacts", .grdb]),
+        .flow("Execution", ["Lineage", "Storage", "Pipelines", "StageKit", "Artifacts", .log]),
+
+        // Stages: where the two meet, one module each. Formats is what lies inside the artifacts that flow between them.
+        .stage("Formats", ["Diffusion", "Models", "Layers", "Autograd", "Checkpoints", "Tensors"]),
+        .stage("FrameExtraction", ["Formats", "Media", "Checkpoints", "Tensors"]),
+        .stage("Recaption", ["Formats", "Media", "Tensors"]),
+        .stage(
+            "SpatialLoRATraining",
+            ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Checkpoints", "Tensors"]),
+        .stage("ImageEmbedding", ["Formats", "Models", "Media", "Checkpoints", "Tensors"]),
+        .stage(
+            "MotionTraining", ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Checkpoints", "Tensors"]),
+        .stage(
+            "Sampling",
+            ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Media", "Checkpoints", "Tensors"]),
+        .stage("MetricScoring", ["Formats", "Models", "Media", "Checkpoints", "Tensors"]),
+        .stage("Command", []),
+
+        // App: the command line, the only composition root.
+        .executableTarget(
+            name: "motrans",
+            dependencies: .flow + .core + .stages + [.argumentParser, .log, .yams],
+            path: "Sources/App/motrans", swiftSettings: .house),
+
+        .tests("Tensors", ["Tensors"]),
+        .tests("Autograd", ["Autograd", "Tensors"]),
+        .tests("Layers", ["Layers", "Autograd", "Tensors"]),
+        .tests("Checkpoints", ["Checkpoints", "Tensors"]),
+        .tests("Models", ["Models", "Layers", "Autograd", "Tensors", "Checkpoints"]),
+        .tests("Diffusion", ["Diffusion", "Models", "Layers", "Autograd", "Tensors", "Checkpoints"]),
+        .tests("Media", ["Media", "Tensors"]),
+        .tests("Artifacts", ["Artifacts"]),
+        .tests("StageKit", ["StageKit", "Artifacts"]),
+        .tests("Pipelines", ["Pipelines", "StageKit", "Artifacts"]),
+        .tests("Storage", ["Storage", "Artifacts"]),
+        .tests("Lineage", ["Lineage", "Artifacts", .grdb]),
+        .tests("Execution", ["Execution", "Lineage", "Storage", "Pipelines", "StageKit", "Artifacts", .log]),
+        .tests("Stages", .stages + .core + ["StageKit", "Artifacts", .log]),
+        .tests("EndToEnd", ["motrans"]),
+        .tests("Architecture", []),
+    ]
+)
+
+extension Target {
+    /// A module of Sources/Core. Optimised in debug builds too: a kernel without the optimiser is some 80 times slower.
+    static func core(_ name: String, _ dependencies: [Dependency]) -> Target {
+        .target(
+            name: name, dependencies: dependencies, path: "Sources/Core/\(name)",
+            swiftSettings: .house + [.unsafeFlags(["-O"], .when(configuration: .debug))])
+    }
+
+    /// A module of Sources/Flow.
+    static func flow(_ name: String, _ dependencies: [Dependency]) -> Target {
+        .target(name: name, dependencies: dependencies, path: "Sources/Flow/\(name)", swiftSettings: .house)
+    }
+
+    /// A module of Sources/Stages: sees Core and the stage author's half of Flow.
+    static func stage(_ name: String, _ core: [Dependency]) -> Target {
+        .target(
+            name: name, dependencies: core + ["StageKit", "Artifacts", .log], path: "Sources/Stages/\(name)",
+            swiftSettings: .house)
+    }
+
+    /// The tests of a module.
+    static func tests(_ name: String, _ dependencies: [Dependency]) -> Target {
+        .testTarget(
+            name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)Tests", swiftSettings: .house)
+    }
+}
+
+extension [Target.Dependency] {
+    static var core: Self { ["Diffusion", "Models", "Layers", "Autograd", "Tensors", "Checkpoints", "Media"] }
+    static var flow: Self { ["Execution", "Lineage", "Storage", "Pipelines", "StageKit", "Artifacts"] }
+    static var stages: Self {
+        [
+            "Formats", "FrameExtraction", "Recaption", "SpatialLoRATraining", "ImageEmbedding", "MotionTraining",
+            "Sampling", "MetricScoring", "Command",
+        ]
+    }
+}
+
+extension Target.Dependency {
+    static var argumentParser: Self { .product(name: "ArgumentParser", package: "swift-argument-parser") }
+    static var grdb: Self { .product(name: "GRDB", package: "GRDB.swift") }
+    static var log: Self { .product(name: "Logging", package: "swift-log") }
+    static var yams: Self { .product(name: "Yams", package: "Yams") }
+}
+
+extension [SwiftSetting] {
+    /// What every module is held to.
+    static var house: Self {
+        [
+            .swiftLanguageMode(.v6), .treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny"),
+            .enableUpcomingFeature("InternalImportsByDefault"), .enableUpcomingFeature("MemberImportVisibility"),
+            .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        ]
+    }
+}

@@ -1,0 +1,116 @@
+public import Artifacts
+public import StageKit
+
+/// A place in a file: what an error points at.
+public struct SourcePlace: Hashable, Sendable {
+    /// The file as the user named it.
+    public let file: String
+    /// From 1.
+    public let line: Int
+    /// From 1, in characters.
+    public let column: Int
+
+    /// A place as it is.
+    public init(file: String, line: Int, column: Int) {
+        self.file = file
+        self.line = line
+        self.column = column
+    }
+}
+
+/// The name of a step in a plan: `motion`, or `samples[2]` for an element, or `motion[rank=8]` for a matrix cell.
+public struct StepID: Hashable, Sendable, CustomStringConvertible {
+    /// The step's name in the pipeline file.
+    public let name: String
+    /// What tells apart the elements and cells of one step; nil for a step that is only one.
+    public let part: String?
+
+    /// An identifier as it is.
+    public init(_ name: String, part: String? = nil) {
+        self.name = name
+        self.part = part
+    }
+
+    /// `name` or `name[part]`.
+    public var description: String { part.map { "\(name)[\($0)]" } ?? name }
+}
+
+/// What feeds an input port.
+public enum PlannedInput: Hashable, Sendable {
+    /// An output of another step.
+    case output(StepID, port: String)
+    /// Files of the user's.
+    case source(SourceInput)
+}
+
+/// One stage in one plan, after templates, matrices and for-each have been expanded.
+public struct PlannedStep: Sendable {
+    /// Its name; unique in the plan.
+    public let id: StepID
+    /// What kind of work.
+    public let stage: StageKind
+    /// All settings, defaults filled in, normalised to the type that the stage declares.
+    public let settings: [String: Value]
+    /// Where each setting that a file gave was given.
+    public let settingPlaces: [String: SourcePlace]
+    /// By port, in order.
+    public let inputs: [String: [PlannedInput]]
+    /// Where each input was given.
+    public let inputPlaces: [String: SourcePlace]
+    /// The element of its for-each.
+    public let element: Value?
+    /// Where the element was given.
+    public let elementPlace: SourcePlace?
+    /// The model set, nil when the stage reads none.
+    public let model: ModelSet?
+    /// Which parts of it are read.
+    public let modelParts: [ModelPart]
+    /// What it gives; the first is the primary one.
+    public let outputs: [OutputPort]
+    /// Runs each time; downstream is still cut off when its output is equal.
+    public let isVolatile: Bool
+    /// Where the step was declared.
+    public let place: SourcePlace
+
+    /// A step as it is.
+    public init(
+        id: StepID, stage: StageKind, settings: [String: Value], settingPlaces: [String: SourcePlace],
+        inputs: [String: [PlannedInput]], inputPlaces: [String: SourcePlace], element: Value?,
+        elementPlace: SourcePlace?, model: ModelSet?, modelParts: [ModelPart], outputs: [OutputPort],
+        isVolatile: Bool, place: SourcePlace
+    ) {
+        self.id = id
+        self.stage = stage
+        self.settings = settings
+        self.settingPlaces = settingPlaces
+        self.inputs = inputs
+        self.inputPlaces = inputPlaces
+        self.element = element
+        self.elementPlace = elementPlace
+        self.model = model
+        self.modelParts = modelParts
+        self.outputs = outputs
+        self.isVolatile = isVolatile
+        self.place = place
+    }
+}
+
+/// A pipeline ready to run: steps in an order in which each comes after all that feed it.
+public struct Plan: Sendable {
+    /// The pipeline's `name:`.
+    public let name: String
+    /// The file it was read from.
+    public let file: String
+    /// The text of the file, kept with the run.
+    public let text: String
+    /// In topological order; ties in the order of the file.
+    public let steps: [PlannedStep]
+
+    /// A plan as it is.
+    public init(name: String, file: String, text: String, steps: [PlannedStep]) {
+        self.name = name
+        self.file = file
+        self.text = text
+        self.steps = steps
+    }
+}

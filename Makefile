@@ -1,0 +1,49 @@
+# Small habits. `make demo` and `make test` do all the set-up themselves on a fresh Debian machine with Swift 6.3.
+
+PACKAGES = libsqlite3-dev libopenblas-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev \
+           libzstd-dev libssl-dev pkg-config
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+MOTRANS = .build/release/motrans
+PIPELINE = pipelines/turn-box.yaml
+
+.PHONY: demo test build release lint format setup clean
+
+## The main job on a real clip, from nothing: set-up, release build, all seven stages, and where the videos are.
+demo: release
+	@[ -f models/tiny/model.yaml ] || $(MOTRANS) models init tiny models/tiny --seed 1
+	$(MOTRANS) run $(PIPELINE)
+	@mkdir -p demo
+	@$(MOTRANS) get samples --pipeline $(PIPELINE) --to demo --replace
+	@echo
+	@$(MOTRANS) metrics $(PIPELINE)
+	@echo
+	@video=$$(find demo -name '*.mp4' | sort | head -n 1); echo "What made $$video:"; $(MOTRANS) lineage "$$video"
+	@echo
+	@echo "Videos:"; find demo -name '*.mp4' | sort
+
+## All tests, with the same set-up, and the formatter's opinion.
+test: setup lint
+	swift test
+
+build: setup
+	swift build
+
+release: setup
+	swift build -c release --product motrans
+
+lint:
+	swift format lint --strict --recursive Package.swift Sources Tests
+
+format:
+	swift format --in-place --recursive Package.swift Sources Tests
+
+# Asks dpkg first, so that a machine that has everything needs neither the network nor root.
+setup:
+	@missing=""; for p in $(PACKAGES); do \
+	    dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	    echo "installing$$missing"; $(SUDO) apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq $$missing >/dev/null; fi
+
+clean:
+	rm -rf .build demo

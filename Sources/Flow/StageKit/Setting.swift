@@ -36,12 +36,38 @@ public struct Setting<Wrapped: SettingType>: Sendable {
     }
 }
 
-/// A type that a setting may have: Bool, Int, Double, String, an enum of strings, a list or an optional of these.
-public protocol SettingType: Codable, Sendable {
-    /// What a pipeline file must say.
-    static var shape: SettingShape { get }
-    /// The value as canonical records hold it.
+/// A setting without its type: what the specs are read from.
+protocol AnySetting {
+    var help: String { get }
+    var range: ClosedRange<Double>? { get }
+    var shape: SettingShape { get }
     var settingValue: Value { get }
+}
+
+extension Setting: AnySetting {
+    var shape: SettingShape { Wrapped.shape }
+    var settingValue: Value { wrappedValue.settingValue }
+}
+
+// Only the value travels: help and range belong to the declaration.
+extension Setting: Codable {
+    /// Reads the value alone; the result has no help and no range.
+    public init(from decoder: any Decoder) throws {
+        wrappedValue = try decoder.singleValueContainer().decode(Wrapped.self)
+        help = ""
+        range = nil
+    }
+
+    /// Writes the value alone.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(wrappedValue)
+    }
+}
+
+extension Setting: Equatable where Wrapped: Equatable {
+    /// Compares the values alone.
+    public static func == (left: Self, right: Self) -> Bool { left.wrappedValue == right.wrappedValue }
 }
 
 /// What a setting accepts.
@@ -53,6 +79,8 @@ public indirect enum SettingShape: Hashable, Sendable {
     /// One of these words.
     case choice([String])
     case list(SettingShape)
+    /// Values by names of the user's.
+    case map(SettingShape)
     /// `null` is welcome too.
     case optional(SettingShape)
 }

@@ -22,6 +22,8 @@ public protocol Stage: Sendable {
     static var pool: ResourcePool { get }
     /// What the elements of its `for-each` are, nil when the stage cannot use any.
     static var element: ElementKind? { get }
+    /// Whether each step names its own inputs and outputs, as `command` does; `inputs` and `outputs` are empty then.
+    static var declaresOwnPorts: Bool { get }
 
     init()
 
@@ -41,6 +43,8 @@ extension Stage {
     public static var pool: ResourcePool { .compute }
     /// None, unless a stage says otherwise.
     public static var element: ElementKind? { nil }
+    /// The stage's ports are the same for every step, unless a stage says otherwise.
+    public static var declaresOwnPorts: Bool { false }
     /// None, unless a stage says otherwise.
     public func modelParts(_ settings: Settings) -> [ModelPart] { [] }
     /// Nothing to find, unless a stage says otherwise.

@@ -62,7 +62,9 @@ public struct StageContext: Sendable {
 
     /// The single artifact of a port that the engine has already checked to be there.
     public func input(_ port: String) -> InputArtifact {
-        guard let artifact = inputs[port]?.first else { preconditionFailure("stage asked for undeclared input \(port)") }
+        guard let artifact = inputs[port]?.first else {
+            preconditionFailure("stage asked for undeclared input \(port)")
+        }
         return artifact
     }
 

@@ -1,0 +1,43 @@
+/// What can be wrong with the files and settings that the diffusion process is made of.
+public enum DiffusionError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// A scheduler configuration asks for something that does not exist here.
+    case unsupportedScheduler(field: String, value: String, supported: String)
+    /// No scheduler can take this many steps.
+    case badStepCount(steps: Int, why: String)
+    /// A file is not readable as what it should be.
+    case unreadable(file: String, why: String)
+    /// A LoRA names a module that the network does not have, or has another shape there.
+    case foreignLoRA(file: String, module: String, why: String)
+    /// A motion adapter file lacks a tensor or has another shape.
+    case malformedAdapter(file: String, tensor: String, why: String)
+    /// The word that carries the motion is not in the prompt.
+    case noMotionWord(prompt: String, motion: String?)
+    /// The word that carries the motion lies behind the last position that the text encoder reads.
+    case motionWordCutOff(prompt: String, word: String, limit: Int)
+    /// A scheduler run was given the wrong tensors.
+    case badInput(name: String, why: String)
+
+    /// The sentence for people.
+    public var description: String {
+        switch self {
+        case .unsupportedScheduler(let field, let value, let supported):
+            "scheduler_config.json: \(field) is \(value), which is not supported; use \(supported)"
+        case .badStepCount(let steps, let why): "\(steps) inference steps are not possible: \(why)"
+        case .unreadable(let file, let why): "\(file) cannot be read: \(why)"
+        case .foreignLoRA(let file, let module, let why):
+            "\(file) was made for another model: module \(module) \(why); train it again on this model"
+        case .malformedAdapter(let file, let tensor, let why):
+            "\(file): tensor \(tensor) \(why); the file is damaged or was made for another model"
+        case .noMotionWord(let prompt, let motion?):
+            "the prompt \"\(prompt)\" does not contain the motion \"\(motion)\", nor a word in -ing after a form of be; "
+                + "put the word into the prompt or name another with `motion`"
+        case .noMotionWord(let prompt, nil):
+            "the prompt \"\(prompt)\" has no word in -ing after a form of be, so it is not clear which word is the "
+                + "motion; name it with `motion`"
+        case .motionWordCutOff(let prompt, let word, let limit):
+            "the motion \"\(word)\" comes too late in the prompt \"\(prompt)\": the text encoder reads \(limit) tokens; "
+                + "shorten the prompt"
+        case .badInput(let name, let why): "input \(name) \(why)"
+        }
+    }
+}

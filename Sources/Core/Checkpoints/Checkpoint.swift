@@ -1,5 +1,4 @@
 public import Foundation
-public import Tensors
 
 /// Named tensors on disk, in safetensors files: one, or the shards of an index. Names and shapes cost only the headers;
 /// values are read from the memory-mapped files when asked for. Immutable.
@@ -21,6 +20,7 @@ public final class Checkpoint: Sendable {
         public let count: Int
         /// The path of the file that holds it.
         public let file: String
+        /// Where its data lies in that file; inside the file, as the header was checked.
         let bytes: Range<Int>
     }
 
@@ -33,7 +33,7 @@ public final class Checkpoint: Sendable {
     private let entries: [String: Entry]
     private let files: [String: MappedFile]
 
-    private init(location: URL, entries: [String: Entry], metadata: [String: String], files: [String: MappedFile]) {
+    init(location: URL, entries: [String: Entry], metadata: [String: String], files: [String: MappedFile]) {
         self.location = location
         self.entries = entries
         self.metadata = metadata
@@ -43,4 +43,10 @@ public final class Checkpoint: Sendable {
 
     /// What the header says of a tensor, nil when there is none of that name.
     public func entry(_ name: String) -> Entry? { entries[name] }
+
+    /// The stored bytes of one of this checkpoint's entries, wherever its shard is mapped.
+    func read<R>(_ entry: Entry, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+        guard let file = files[entry.file] else { preconditionFailure("an entry of another checkpoint") }
+        return file.read(entry.bytes, body)
+    }
 }

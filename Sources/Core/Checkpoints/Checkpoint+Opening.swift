@@ -1,0 +1,83 @@
+public import Foundation
+
+extension Checkpoint {
+    /// What is looked for in a folder, first found first taken: what diffusers, transformers and peft write.
+    static let fileNames = ["diffusion_pytorch_model", "model", "pytorch_lora_weights"].flatMap { stem in
+        [
+            "\(stem).safetensors", "\(stem).safetensors.index.json", "\(stem).fp16.safetensors",
+            "\(stem).safetensors.index.fp16.json",
+        ]
+    }
+
+    /// Opens a safetensors file, an index of shards, or a folder that holds one (see `fileNames`). Reads headers only.
+    /// Throws when there is none or a header is not sound.
+    public static func open(_ url: URL) throws(CheckpointError) -> Checkpoint {
+        let path = url.path(percentEncoded: false)
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw .missing(path: path)
+        }
+        let location = isFolder.boolValue ? try find(in: url) : url
+        if location.pathExtension == "json" { return try sharded(location) }
+        let file = try MappedFile(location)
+        let header = try SafetensorsHeader(of: file)
+        return Checkpoint(
+            location: location,
+            entries: Dictionary(uniqueKeysWithValues: header.lines.map { ($0.name, entry($0, header, file)) }),
+            metadata: header.metadata, files: [file.path: file])
+    }
+
+    private static func find(in folder: URL) throws(CheckpointError) -> URL {
+        for name in fileNames {
+            let candidate = folder.appending(path: name)
+            if FileManager.default.fileExists(atPath: candidate.path(percentEncoded: false)) { return candidate }
+        }
+        let path = folder.path(percentEncoded: false)
+        let all = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        let others = all.filter { name in [".bin", ".pt", ".ckpt", ".msgpack", ".h5"].contains { name.hasSuffix($0) } }
+        throw .noWeights(
+            folder: path, looked: fileNames.filter { !$0.contains("fp16") }, otherFormats: others.sorted())
+    }
+
+    private static func sharded(_ index: URL) throws(CheckpointError) -> Checkpoint {
+        struct Index: Decodable {
+            let weight_map: [String: String]
+        }
+        let path = index.path(percentEncoded: false)
+        let map: [String: String]
+        do {
+            map = try JSONDecoder().decode(Index.self, from: Data(contentsOf: index)).weight_map
+        } catch let error as DecodingError {
+            throw .malformedIndex(path: path, reason: "it has no weight_map from names to files (\(error))")
+        } catch {
+            throw .unreadable(path: path, reason: "\(error)")
+        }
+        var files: [String: MappedFile] = [:]
+        var entries: [String: Entry] = [:]
+        var metadata: [String: String] = [:]
+        for shard in Set(map.values).sorted() {
+            // A shard lies beside its index: an index must not make us read other places.
+            guard !shard.isEmpty, !shard.contains("/"), shard != "..", shard != "." else {
+                throw .malformedIndex(path: path, reason: "'\(shard)' is not the name of a file beside it")
+            }
+            let file = try MappedFile(index.deletingLastPathComponent().appending(path: shard))
+            let header = try SafetensorsHeader(of: file)
+            files[file.path] = file
+            metadata.merge(header.metadata) { first, _ in first }
+            for line in header.lines where map[line.name] == shard {
+                entries[line.name] = entry(line, header, file)
+            }
+        }
+        if let (name, shard) = map.filter({ entries[$0.key] == nil }).min(by: { $0.key < $1.key }) {
+            throw .malformedIndex(path: path, reason: "tensor '\(name)' is not in \(shard)")
+        }
+        return Checkpoint(location: index, entries: entries, metadata: metadata, files: files)
+    }
+
+    private static func entry(_ line: SafetensorsHeader.Line, _ header: SafetensorsHeader, _ file: MappedFile) -> Entry
+    {
+        Entry(
+            name: line.name, type: line.type, shape: line.shape, count: line.count, file: file.path,
+            bytes: line.bytes.lowerBound + header.dataStart..<line.bytes.upperBound + header.dataStart)
+    }
+}

@@ -1,0 +1,66 @@
+public import Tensors
+
+extension Variable {
+    /// The elementwise sum of two variables of one shape.
+    public static func + (a: Variable, b: Variable) -> Variable {
+        let y = Kernels.add(a.value, b.value)
+        guard let parents = recorded([a, b]) else { return Variable(y) }
+        return Variable(y, parents: parents) { [$0, $0] }
+    }
+
+    /// The elementwise difference of two variables of one shape.
+    public static func - (a: Variable, b: Variable) -> Variable {
+        let y = Kernels.subtract(a.value, b.value)
+        guard let parents = recorded([a, b]) else { return Variable(y) }
+        let needsB = parents[1] != nil
+        return Variable(y, parents: parents) { [$0, needsB ? Kernels.scale($0, by: -1) : nil] }
+    }
+
+    /// The elementwise product of two variables of one shape.
+    public static func * (a: Variable, b: Variable) -> Variable {
+        let y = Kernels.multiply(a.value, b.value)
+        guard let parents = recorded([a, b]) else { return Variable(y) }
+        let savedB = parents[0] == nil ? nil : b.value
+        let savedA = parents[1] == nil ? nil : a.value
+        return Variable(y, parents: parents) { gradient in
+            [savedB.map { Kernels.multiply(gradient, $0) }, savedA.map { Kernels.multiply(gradient, $0) }]
+        }
+    }
+
+    /// Every element times `factor`.
+    public func scaled(by factor: Float) -> Variable {
+        let y = Kernels.scale(value, by: factor)
+        guard let parent = recorded(self) else { return Variable(y) }
+        return Variable(y, parent: parent) { Kernels.scale($0, by: factor) }
+    }
+
+    /// Adds a row to all positions of its group: x [n, s, c] + y [m, c], row i of y to the n/m consecutive x of group i.
+    ///
+    /// With n = b·f this adds a clip's embedding to all frames and positions. Leading axes of `x` beyond three (as
+    /// [n, h, w, c]) count as positions.
+    public func addingBroadcast(_ y: Variable) -> Variable {
+        let shape = shape
+        precondition(shape.count >= 2 && y.shape.count == 2, "addingBroadcast \(shape) + \(y.shape)")
+        let flat = [shape[0], -1, shape[shape.count - 1]]
+        let sum = Kernels.addBroadcast(value.reshaped(flat), y.value).reshaped(shape)
+        guard let parents = recorded([self, y]) else { return Variable(sum) }
+        let groups = parents[1] == nil ? nil : y.shape[0]
+        return Variable(sum, parents: parents) { gradient in
+            [gradient, groups.map { Kernels.addBroadcastBackward(gradient.reshaped(flat), rows: $0) }]
+        }
+    }
+
+    /// Sets each element to zero with probability `p`, and multiplies the others by 1/(1 − p).
+    ///
+    /// Draws from a copy of `generator`, so that the same call gives the same mask again, as a checkpoint needs: give
+    /// every call its own, by ``Generator/split(_:)``.
+    public func dropout(_ p: Float, using generator: Generator) -> Variable {
+        precondition(p >= 0 && p < 1, "a dropout probability lies in 0 ..< 1, not at \(p)")
+        guard p > 0 else { return self }
+        var generator = generator
+        var mask = generator.uniform(shape)
+        let kept = 1 / (1 - p)
+        mask.write { for i in $0.indices { $0[i] = $0[i] < p ? 0 : kept } }
+        return self * Variable(mask)
+    }
+}

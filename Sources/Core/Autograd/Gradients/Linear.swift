@@ -1,0 +1,48 @@
+public import Tensors
+
+/// x·Wᵀ + b over the last axis.
+///
+/// `x` [.., in], `weight` [out, in], `bias` [out] → [.., out]. Keeps the input only for a weight that requires a
+/// gradient, and the weight only for an input that does.
+public func linear(_ x: Variable, weight: Variable, bias: Variable? = nil) -> Variable {
+    let y = Kernels.linear(x.value, weight: weight.value, bias: bias?.value)
+    guard let parents = recorded([x, weight, bias]) else { return Variable(y) }
+    let shape = x.shape
+    let savedWeight = parents[0] == nil ? nil : weight.value
+    let savedInput = parents[1] == nil ? nil : x.value
+    let needsBias = parents[2] != nil
+    return Variable(y, parents: parents) { gradient in
+        [
+            savedWeight.map { Kernels.linearBackwardInput(gradient, weight: $0).reshaped(shape) },
+            savedInput.map { Kernels.linearBackwardWeight(gradient, input: $0) },
+            needsBias ? Kernels.linearBackwardBias(gradient) : nil,
+        ]
+    }
+}
+
+/// The matrix product of two matrices, or of two stacks of as many matrices.
+///
+/// [.., m, k] × [.., k, n] → [.., m, n]; a transposed operand is given as [.., k, m] or [.., n, k].
+public func matmul(
+    _ a: Variable, _ b: Variable, transposeA: Bool = false, transposeB: Bool = false
+) -> Variable {
+    let y = Kernels.matmul(a.value, b.value, transposeA: transposeA, transposeB: transposeB)
+    guard let parents = recorded([a, b]) else { return Variable(y) }
+    let savedB = parents[0] == nil ? nil : b.value
+    let savedA = parents[1] == nil ? nil : a.value
+    return Variable(y, parents: parents) { g in
+        [
+            // With A' = op(A) and B' = op(B): dA' = g·B'ᵀ and dB' = A'ᵀ·g.
+            savedB.map { b in
+                transposeA
+                    ? Kernels.matmul(b, g, transposeA: transposeB, transposeB: true)
+                    : Kernels.matmul(g, b, transposeA: false, transposeB: !transposeB)
+            },
+            savedA.map { a in
+                transposeB
+                    ? Kernels.matmul(g, a, transposeA: true, transposeB: transposeA)
+                    : Kernels.matmul(a, g, transposeA: !transposeA, transposeB: false)
+            },
+        ]
+    }
+}

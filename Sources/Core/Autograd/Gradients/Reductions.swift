@@ -1,0 +1,51 @@
+public import Tensors
+
+extension Variable {
+    /// The sum of all elements: a scalar.
+    public func sum() -> Variable {
+        let y = Tensor(Float(Kernels.sum(value)))
+        guard let parent = recorded(self) else { return Variable(y) }
+        let shape = shape
+        return Variable(y, parent: parent) { Tensor(shape, repeating: $0.scalar) }
+    }
+
+    /// The mean of all elements: a scalar.
+    public func mean() -> Variable { sum().scaled(by: 1 / Float(value.count)) }
+
+    /// The sum of the squares of all elements: a scalar.
+    public func sumOfSquares() -> Variable {
+        let y = Tensor(Float(Kernels.sumOfSquares(value)))
+        guard let parent = recorded(self) else { return Variable(y) }
+        let saved = value
+        return Variable(y, parent: parent) { Kernels.scale(saved, by: 2 * $0.scalar) }
+    }
+
+    /// The mean of each of `groups` groups of consecutive entries of the first axis: [groups·r, ..] → [groups, ..].
+    public func mean(groups: Int) -> Variable {
+        let shape = shape
+        precondition(
+            !shape.isEmpty && groups > 0 && shape[0] % groups == 0 && shape[0] > 0,
+            "mean of \(groups) groups of a variable of shape \(shape)")
+        // A product with a row of 1/r for each group: [groups, 1, r] × [groups, r, rest].
+        let size = shape[0] / groups
+        let rows = reshaped([groups, size, -1])
+        let weights = Variable(Tensor([groups, 1, size], repeating: 1 / Float(size)))
+        return matmul(weights, rows).reshaped([groups] + shape.dropFirst())
+    }
+}
+
+/// The mean of (a − b)² over all elements: a scalar.
+public func meanSquaredError(_ a: Variable, _ b: Variable) -> Variable {
+    let difference = Kernels.subtract(a.value, b.value)
+    let count = Float(difference.count)
+    let y = Tensor(Float(Kernels.sumOfSquares(difference)) / count)
+    guard let parents = recorded([a, b]) else { return Variable(y) }
+    let needs = parents.map { $0 != nil }
+    return Variable(y, parents: parents) { gradient in
+        let factor = 2 * gradient.scalar / count
+        return [
+            needs[0] ? Kernels.scale(difference, by: factor) : nil,
+            needs[1] ? Kernels.scale(difference, by: -factor) : nil,
+        ]
+    }
+}

@@ -1,16 +1,45 @@
 import CCrypto
+public import Foundation
 
-/// A SHA-256: the name of bytes. Written as 64 lowercase hexadecimal digits.
+/// A SHA-256: the name of bytes.
+///
+/// Written as 64 lowercase hexadecimal digits.
 public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// The 64 hexadecimal digits.
     public let hex: String
 
     /// Takes 64 hexadecimal digits of any case; nil when `text` is anything else.
     public init?(hex text: String) {
+        guard text.utf8.count == 64 else { return nil }
         let lowered = text.lowercased()
-        guard lowered.utf8.count == 64, lowered.utf8.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) })
-        else { return nil }
+        guard lowered.utf8.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) }) else { return nil }
         hex = lowered
+    }
+
+    /// Takes the 32 bytes that a hash function gave.
+    fileprivate init(bytes: [UInt8]) {
+        let digits = Array("0123456789abcdef".utf8)
+        hex = String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
+            for (index, byte) in bytes.enumerated() {
+                buffer[2 * index] = digits[Int(byte >> 4)]
+                buffer[2 * index + 1] = digits[Int(byte & 15)]
+            }
+            return bytes.count * 2
+        }
+    }
+
+    /// The digest of bytes in memory.
+    public init(of bytes: some ContiguousBytes) {
+        var hasher = Hasher()
+        bytes.withUnsafeBytes { hasher.update($0) }
+        self = hasher.finish()
+    }
+
+    /// The digest of a text's UTF-8.
+    public init(of text: String) {
+        var hasher = Hasher()
+        hasher.update(text)
+        self = hasher.finish()
     }
 
     /// The first twelve digits: enough for people to tell digests apart.
@@ -21,4 +50,43 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     /// Orders digests as their digits.
     public static func < (left: Digest, right: Digest) -> Bool { left.hex < right.hex }
+}
+
+extension Digest {
+    /// A SHA-256 in the making: feed it bytes piece by piece, then `finish()`.
+    ///
+    /// Runs in libcrypto, which uses the SHA instructions of the processor where there are any.
+    public struct Hasher: ~Copyable {
+        private let context: OpaquePointer
+
+        /// A hash of no bytes yet.
+        public init() {
+            // Both fail only when memory is exhausted or libcrypto was built without SHA-256.
+            guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
+                preconditionFailure("libcrypto has no SHA-256")
+            }
+            self.context = context
+        }
+
+        deinit { EVP_MD_CTX_free(context) }
+
+        /// Adds bytes.
+        public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+            guard let base = bytes.baseAddress, !bytes.isEmpty else { return }
+            precondition(EVP_DigestUpdate(context, base, bytes.count) == 1, "libcrypto refused \(bytes.count) bytes")
+        }
+
+        /// Adds the UTF-8 of a text.
+        public mutating func update(_ text: String) {
+            var text = text
+            text.withUTF8 { update(UnsafeRawBufferPointer($0)) }
+        }
+
+        /// The digest of all that was added.
+        public consuming func finish() -> Digest {
+            var bytes = [UInt8](repeating: 0, count: 32)
+            precondition(EVP_DigestFinal_ex(context, &bytes, nil) == 1, "libcrypto could not finish a digest")
+            return Digest(bytes: bytes)
+        }
+    }
 }

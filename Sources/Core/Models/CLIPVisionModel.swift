@@ -1,0 +1,149 @@
+public import Autograd
+public import Foundation
+public import Layers
+
+/// The image encoder of CLIP without its projection; the part that `CLIPModel` and
+/// `CLIPVisionModelWithProjection` share.
+///
+/// `CLIPVisionModel` of transformers (diffusion.md 4.3).
+public struct CLIPVisionModel {
+    /// What its config.json says.
+    public let configuration: CLIPVisionConfiguration
+
+    private let classEmbedding: Variable
+    private let patchEmbedding: Convolution2D
+    private let positionEmbedding: Embedding
+    private let normIn: LayerNorm
+    private let encoder: CLIPEncoder
+    private let normOut: LayerNorm
+
+    init(_ configuration: CLIPVisionConfiguration, _ weights: Weights) {
+        self.configuration = configuration
+        let (inside, width) = (weights.at("vision_model"), configuration.hiddenSize)
+        classEmbedding = inside.parameter("embeddings.class_embedding", shape: [width], initial: .normal(1))
+        patchEmbedding = Convolution2D(
+            inside, "embeddings.patch_embedding", in: configuration.channels, out: width,
+            kernel: configuration.patchSize, stride: configuration.patchSize, bias: false)
+        positionEmbedding = Embedding(
+            inside, "embeddings.position_embedding", count: configuration.positions, channels: width)
+        // The reference spells it so.
+        normIn = LayerNorm(inside, "pre_layrnorm", channels: width, epsilon: configuration.normEpsilon)
+        encoder = CLIPEncoder(
+            inside.at("encoder"), width: width, inner: configuration.intermediateSize, heads: configuration.heads,
+            layers: configuration.layers, activation: configuration.activation, epsilon: configuration.normEpsilon)
+        normOut = LayerNorm(inside, "post_layernorm", channels: width, epsilon: configuration.normEpsilon)
+    }
+
+    /// `last_hidden_state`, `[n, 1 + patches, hidden_size]`, not normalised; pixels are `[n, size, size, 3]`, normalised
+    /// with CLIP's mean and deviation.
+    public func callAsFunction(_ pixels: Variable) -> Variable {
+        let size = configuration.imageSize
+        precondition(
+            pixels.shape.count == 4 && Array(pixels.shape[1...]) == [size, size, configuration.channels],
+            "pixels \(pixels.shape) are not [n, \(size), \(size), \(configuration.channels)]")
+        let (count, width, positions) = (pixels.shape[0], configuration.hiddenSize, configuration.positions)
+        let patches = patchEmbedding(pixels).reshaped([count, (positions - 1) * width])
+        let classes = Variable(.init(zeros: [1, count, width])).addingBroadcast(classEmbedding.reshaped([1, width]))
+        let tokens = concatenatedChannels([classes.reshaped([count, width]), patches])
+        let x = tokens.reshaped([1, count, positions * width])
+            .addingBroadcast(positionEmbedding.weight.reshaped([1, positions * width]))
+            .reshaped([count, positions, width])
+        return encoder(normIn(x), isCausal: false)
+    }
+
+    /// `pooler_output`, `[n, hidden_size]`: the first state of each image, normalised.
+    public func pooled(_ hidden: Variable) -> Variable {
+        let (count, length, width) = (hidden.shape[0], hidden.shape[1], hidden.shape[2])
+        return normOut(hidden.reshaped([count * length, width]).gatheredRows((0..<count).map { $0 * length }))
+    }
+}
+
+/// The image encoder of CLIP with its projection: `CLIPVisionModelWithProjection` of transformers.
+public struct CLIPVisionModelWithProjection {
+    /// What its config.json says.
+    public let configuration: CLIPVisionConfiguration
+    /// Every parameter, under its name in the reference file.
+    public let weights: Weights
+    /// The tower before the projection.
+    public let vision: CLIPVisionModel
+    private let projection: Linear
+
+    /// Builds the encoder from a source of weights. Throws when tensors are missing or misshapen: all of them at once.
+    public init(_ configuration: CLIPVisionConfiguration, _ weights: Weights) throws {
+        self.init(unchecked: configuration, weights)
+        try weights.finish()
+    }
+
+    /// Opens a folder that transformers wrote: config.json and weights. Throws `ModelsError` or `CheckpointError`.
+    public init(folder: URL) throws {
+        self = try ModelFolder.build(folder) { weights in
+            try Self(unchecked: CLIPVisionConfiguration(file: folder.appending(path: "config.json")), weights)
+        }
+    }
+
+    init(unchecked configuration: CLIPVisionConfiguration, _ weights: Weights) {
+        self.configuration = configuration
+        self.weights = weights
+        vision = CLIPVisionModel(configuration, weights)
+        projection = Linear(
+            weights, "visual_projection", in: configuration.hiddenSize, out: configuration.projectionDimension,
+            bias: false)
+    }
+
+    /// `image_embeds`, `[n, projection_dim]`, not normalised to length 1; pixels are `[n, size, size, 3]`.
+    public func imageEmbeddings(_ pixels: Variable) -> Variable { projected(vision.pooled(vision(pixels))) }
+
+    /// The projection of `pooler_output`.
+    public func projected(_ pooled: Variable) -> Variable { projection(pooled) }
+}
+
+/// What the config of a CLIP image encoder says; a missing key takes the default of the reference class.
+public struct CLIPVisionConfiguration: Hashable, Sendable {
+    /// Width of every state.
+    public var hiddenSize = 768
+    /// Width inside the feed-forward.
+    public var intermediateSize = 3072
+    /// Width of the projected embedding.
+    public var projectionDimension = 512
+    /// Layers.
+    public var layers = 12
+    /// Attention heads.
+    public var heads = 12
+    /// Channels of images.
+    public var channels = 3
+    /// Rows and columns of images.
+    public var imageSize = 224
+    /// Rows and columns of a patch.
+    public var patchSize = 32
+    /// The epsilon of every LayerNorm.
+    public var normEpsilon = 1e-5
+    var activation = Activation.quickGelu
+
+    /// Tokens: the class token and one for each patch.
+    public var positions: Int { (imageSize / patchSize) * (imageSize / patchSize) + 1 }
+
+    /// The defaults of the reference class.
+    public init() {}
+
+    /// Reads `config.json`. Throws `ModelsError` when it cannot be read or asks for what we do not have.
+    public init(file: URL) throws { try self.init(ConfigurationFile(url: file)) }
+
+    init(_ file: ConfigurationFile) throws {
+        hiddenSize = try file.int("hidden_size", hiddenSize)
+        intermediateSize = try file.int("intermediate_size", intermediateSize)
+        projectionDimension = try file.int("projection_dim", projectionDimension)
+        layers = try file.int("num_hidden_layers", layers)
+        heads = try file.int("num_attention_heads", heads)
+        channels = try file.int("num_channels", channels)
+        imageSize = try file.side("image_size", imageSize)
+        patchSize = try file.side("patch_size", patchSize)
+        normEpsilon = try file.double("layer_norm_eps", normEpsilon)
+        activation = try Activation(file, standard: .quickGelu)
+        guard heads > 0, hiddenSize % heads == 0 else {
+            throw file.wrong("num_attention_heads", "\(heads)", "a divisor of hidden_size \(hiddenSize)")
+        }
+        guard patchSize > 0, imageSize >= patchSize else {
+            throw file.wrong("patch_size", "\(patchSize)", "at most image_size \(imageSize)")
+        }
+    }
+}

@@ -1,5 +1,4 @@
 public import Artifacts
-public import Foundation
 
 /// What `verify` found.
 public struct VerifyReport: Hashable, Sendable {
@@ -28,7 +27,9 @@ public struct VerifyReport: Hashable, Sendable {
 }
 
 extension ObjectStore {
-    /// Looks at every object, and at all that the given artifacts need. Never stops at the first finding.
+    /// Looks at every object, and at all that the given artifacts need.
+    ///
+    /// Never stops at the first finding.
     ///
     /// - Parameters:
     ///   - readData: also decompresses every object and checks its digest.

@@ -34,7 +34,9 @@ public struct ObjectStore: Sendable {
     /// - Throws: as `read`, and `StorageError.notAnArtifact`.
     public func manifest(of artifact: Digest) throws(StorageError) -> Manifest { fatalError() }
 
-    /// Whether an artifact's manifest and all its objects are there. Reads the manifest, looks for the others.
+    /// Whether an artifact's manifest and all its objects are there.
+    ///
+    /// Reads the manifest, looks for the others.
     public func hasAll(of artifact: Digest) throws(StorageError) -> Bool { fatalError() }
 
     /// Writes the files of an artifact into a folder: verified, read-only, each complete or not there at all.
@@ -98,6 +100,8 @@ public struct PublishBatch: ~Copyable {
     /// Adds bytes: a log, a record.
     public mutating func add(_ bytes: Data) throws(StorageError) -> Digest { fatalError() }
 
-    /// Makes everything durable and gives it its names. An object that is already there is not written again.
+    /// Makes everything durable and gives it its names.
+    ///
+    /// An object that is already there is not written again.
     public consuming func commit() throws(StorageError) { fatalError() }
 }

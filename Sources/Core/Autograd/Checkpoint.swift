@@ -10,7 +10,8 @@ public func checkpoint(_ inputs: [Variable], _ body: @escaping ([Variable]) -> V
     let captures = Captures()
     let output = Recording.$mode.withValue(.watching(captures)) {
         let output = body(inputs.map { Variable($0.value) })
-        if let node = output.node { captures.note(node) }  // the body hands out a captured variable as it is
+        // The body may hand out a captured variable as it is.
+        if let node = output.node { captures.note(node) }
         return output
     }
     let captured = captures.nodes

@@ -7,7 +7,8 @@ public import Tensors
 public func gradients(of loss: Variable, for leaves: [Variable]) -> [Tensor] {
     precondition(loss.value.count == 1, "a loss has one element; this has shape \(loss.shape)")
     for leaf in leaves {
-        precondition(leaf.isLeaf && leaf.requiresGradient, "gradients are taken for leaves that require them")
+        precondition(
+            leaf.isLeaf && leaf.requiresGradient, "gradients are taken for leaves that require them")
     }
     var found = [Tensor?](repeating: nil, count: leaves.count)
     if let root = loss.node {
@@ -77,7 +78,8 @@ struct ReversePass {
         let isEnd = ends.contains(ObjectIdentifier(node))
         precondition(
             isEnd || !node.isConsumed,
-            "this graph was consumed by an earlier backward pass: add the losses up and take their gradients once")
+            "this graph was consumed by an earlier backward pass: add the losses up and take their gradients once"
+        )
         let index = nodes.count
         indices[ObjectIdentifier(node)] = index
         nodes.append(node)
@@ -116,7 +118,7 @@ struct ReversePass {
         }
     }
 
-    /// Runs one node and hands its results to its parents. All it saved is gone on return.
+    /// Runs one node and hands its results to its parents; all it saved is gone on return.
     private mutating func step(_ index: Int) {
         let backward = nodes[index]?.consume()
         nodes[index] = nil
@@ -135,7 +137,7 @@ struct ReversePass {
             return
         }
         gradients[index] = nil  // so that the sum is held once, and added to in place
-        Kernels.axpy(1, gradient, into: &sum)
+        Kernels.accumulate(1, gradient, into: &sum)
         gradients[index] = sum
     }
 }

@@ -46,8 +46,10 @@ public final class Variable {
     /// Graphs recorded before keep the old value, except those under a ``checkpoint(_:_:)``, which read the leaf again:
     /// take the gradients first.
     public func assign(_ value: Tensor) {
-        precondition(isLeaf, "only a leaf can be assigned: this is the result of an op, of shape \(shape)")
-        precondition(value.shape == shape, "a leaf of shape \(shape) cannot take a value of shape \(value.shape)")
+        precondition(
+            isLeaf, "only a leaf can be assigned: this is the result of an op, of shape \(shape)")
+        precondition(
+            value.shape == shape, "a leaf of shape \(shape) cannot take a value of shape \(value.shape)")
         self.value = value
     }
 

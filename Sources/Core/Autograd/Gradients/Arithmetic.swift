@@ -23,7 +23,10 @@ extension Variable {
         let savedB = parents[0] == nil ? nil : b.value
         let savedA = parents[1] == nil ? nil : a.value
         return Variable(y, parents: parents) { gradient in
-            [savedB.map { Kernels.multiply(gradient, $0) }, savedA.map { Kernels.multiply(gradient, $0) }]
+            [
+                savedB.map { Kernels.multiply(gradient, $0) },
+                savedA.map { Kernels.multiply(gradient, $0) },
+            ]
         }
     }
 
@@ -34,19 +37,15 @@ extension Variable {
         return Variable(y, parent: parent) { Kernels.scale($0, by: factor) }
     }
 
-    /// Adds a row to all positions of its group: x [n, s, c] + y [m, c], row i of y to the n/m consecutive x of group i.
+    /// Adds a row to all positions of its group: x [n, .., c] + y [m, c], row i of y to the n/m consecutive x of group i.
     ///
-    /// With n = b·f this adds a clip's embedding to all frames and positions. Leading axes of `x` beyond three (as
-    /// [n, h, w, c]) count as positions.
+    /// With n = b·f this adds a clip's embedding to all frames and positions. Any number of middle axes.
     public func addingBroadcast(_ y: Variable) -> Variable {
-        let shape = shape
-        precondition(shape.count >= 2 && y.shape.count == 2, "addingBroadcast \(shape) + \(y.shape)")
-        let flat = [shape[0], -1, shape[shape.count - 1]]
-        let sum = Kernels.addBroadcast(value.reshaped(flat), y.value).reshaped(shape)
+        let sum = Kernels.addBroadcast(value, y.value)
         guard let parents = recorded([self, y]) else { return Variable(sum) }
         let groups = parents[1] == nil ? nil : y.shape[0]
         return Variable(sum, parents: parents) { gradient in
-            [gradient, groups.map { Kernels.addBroadcastBackward(gradient.reshaped(flat), rows: $0) }]
+            [gradient, groups.map { Kernels.addBroadcastBackward(gradient, rows: $0) }]
         }
     }
 

@@ -1,4 +1,4 @@
-public import Tensors
+import Tensors
 
 /// Softmax attention: softmax(q·kᵀ/√(c/heads))·v for each head, heads being consecutive chunks of the channels.
 ///
@@ -14,5 +14,13 @@ public import Tensors
 public func attention(
     query: Variable, key: Variable, value: Variable, heads: Int, isCausal: Bool = false
 ) -> Variable {
-    fatalError()
+    let (q, k, v) = (query.value, key.value, value.value)
+    let y = Kernels.attention(q, k, v, heads: heads, causal: isCausal)
+    guard let parents = recorded([query, key, value]) else { return Variable(y) }
+    let needs = parents.map { $0 != nil }
+    return Variable(y, parents: parents) { gradient in
+        let (dq, dk, dv) = Kernels.attentionBackward(
+            gradient, q: q, k: k, v: v, heads: heads, causal: isCausal)
+        return [needs[0] ? dq : nil, needs[1] ? dk : nil, needs[2] ? dv : nil]
+    }
 }

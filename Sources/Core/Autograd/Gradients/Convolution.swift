@@ -3,11 +3,31 @@ public import Tensors
 /// A two-dimensional convolution, channels last.
 ///
 /// `x` [n, h, w, in], `weight` [out, kh, kw, in], `bias` [out] → [n, oh, ow, out] with
-/// oh = (h + top + bottom − kh) / stride.height + 1, rounded down, and ow likewise. A temporal (3, 1, 1) convolution is
+/// oh = (h + top + bottom − kh) / stride.h + 1, rounded down, and ow likewise. A temporal (3, 1, 1) convolution is
 /// this on [b, f, h·w, c] with a weight [out, 3, 1, in] and padding 1 above and below.
 public func convolution(
-    _ x: Variable, weight: Variable, bias: Variable? = nil, stride: (height: Int, width: Int) = (1, 1),
-    padding: Padding = .none
+    _ x: Variable, weight: Variable, bias: Variable? = nil,
+    stride: Kernels.Stride = Kernels.Stride(1),
+    padding: Kernels.Padding = Kernels.Padding(0)
 ) -> Variable {
-    fatalError()
+    let y = Kernels.convolution(x.value, weight.value, bias?.value, stride: stride, padding: padding)
+    guard let parents = recorded([x, weight, bias]) else { return Variable(y) }
+    let inputShape = x.shape
+    let weightShape = weight.shape
+    let savedWeight = parents[0] == nil ? nil : weight.value
+    let savedInput = parents[1] == nil ? nil : x.value
+    let needsBias = parents[2] != nil
+    return Variable(y, parents: parents) { gradient in
+        [
+            savedWeight.map {
+                Kernels.convolutionBackwardInput(
+                    gradient, weight: $0, inputShape: inputShape, stride: stride, padding: padding)
+            },
+            savedInput.map {
+                Kernels.convolutionBackwardWeight(
+                    gradient, x: $0, weightShape: weightShape, stride: stride, padding: padding)
+            },
+            needsBias ? Kernels.convolutionBackwardBias(gradient) : nil,
+        ]
+    }
 }

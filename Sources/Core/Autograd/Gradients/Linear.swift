@@ -1,11 +1,11 @@
-public import Tensors
+import Tensors
 
 /// x·Wᵀ + b over the last axis.
 ///
 /// `x` [.., in], `weight` [out, in], `bias` [out] → [.., out]. Keeps the input only for a weight that requires a
 /// gradient, and the weight only for an input that does.
 public func linear(_ x: Variable, weight: Variable, bias: Variable? = nil) -> Variable {
-    let y = Kernels.linear(x.value, weight: weight.value, bias: bias?.value)
+    let y = Kernels.linear(x.value, weight.value, bias?.value)
     guard let parents = recorded([x, weight, bias]) else { return Variable(y) }
     let shape = x.shape
     let savedWeight = parents[0] == nil ? nil : weight.value
@@ -14,7 +14,7 @@ public func linear(_ x: Variable, weight: Variable, bias: Variable? = nil) -> Va
     return Variable(y, parents: parents) { gradient in
         [
             savedWeight.map { Kernels.linearBackwardInput(gradient, weight: $0).reshaped(shape) },
-            savedInput.map { Kernels.linearBackwardWeight(gradient, input: $0) },
+            savedInput.map { Kernels.linearBackwardWeight(gradient, x: $0) },
             needsBias ? Kernels.linearBackwardBias(gradient) : nil,
         ]
     }

@@ -1,4 +1,4 @@
-public import Tensors
+import Tensors
 
 /// What a normalisation applies to its result.
 public enum Activation: Sendable {
@@ -13,12 +13,37 @@ public enum Activation: Sendable {
 /// `x` [n, .., c]; `weight`, `bias` [c]. Give [b·f, h, w, c] for statistics of each frame, [b, f, h·w, c] for
 /// statistics across the frames of a video. Biased variance, as torch's `GroupNorm`.
 public func groupNorm(
-    _ x: Variable, groups: Int, weight: Variable, bias: Variable, epsilon: Float, activation: Activation = .none
+    _ x: Variable, groups: Int, weight: Variable, bias: Variable, epsilon: Float,
+    activation: Activation = .none
 ) -> Variable {
-    fatalError()
+    let silu = activation == .silu
+    let (y, mean, rstd) = Kernels.groupNorm(
+        x.value, groups: groups, weight: weight.value, bias: bias.value, epsilon: epsilon, silu: silu)
+    guard let parents = recorded([x, weight, bias]) else { return Variable(y) }
+    let (input, scale, shift) = (x.value, weight.value, bias.value)
+    let needs = parents.map { $0 != nil }
+    return Variable(y, parents: parents) { gradient in
+        let (dx, dweight, dbias) = Kernels.groupNormBackward(
+            gradient, x: input, groups: groups, weight: scale, bias: shift, mean: mean, rstd: rstd,
+            silu: silu,
+            needsParameters: needs[1] || needs[2])
+        return [needs[0] ? dx : nil, needs[1] ? dweight : nil, needs[2] ? dbias : nil]
+    }
 }
 
-/// Layer normalisation over the last axis: `x` [.., c], `weight` and `bias` [c]. Biased variance.
+/// Layer normalisation over the last axis: `x` [.., c], `weight` and `bias` [c].
+///
+/// Biased variance.
 public func layerNorm(_ x: Variable, weight: Variable, bias: Variable, epsilon: Float) -> Variable {
-    fatalError()
+    let (y, mean, rstd) = Kernels.layerNorm(
+        x.value, weight: weight.value, bias: bias.value, epsilon: epsilon)
+    guard let parents = recorded([x, weight, bias]) else { return Variable(y) }
+    let (input, scale) = (x.value, weight.value)
+    let needs = parents.map { $0 != nil }
+    return Variable(y, parents: parents) { gradient in
+        let (dx, dweight, dbias) = Kernels.layerNormBackward(
+            gradient, x: input, weight: scale, mean: mean, rstd: rstd,
+            needsParameters: needs[1] || needs[2])
+        return [needs[0] ? dx : nil, needs[1] ? dweight : nil, needs[2] ? dbias : nil]
+    }
 }

@@ -1,9 +1,9 @@
-public import Tensors
+import Tensors
 
 extension Variable {
     /// The sum of all elements: a scalar.
     public func sum() -> Variable {
-        let y = Tensor(Float(Kernels.sum(value)))
+        let y = Tensor(Kernels.sum(value))
         guard let parent = recorded(self) else { return Variable(y) }
         let shape = shape
         return Variable(y, parent: parent) { Tensor(shape, repeating: $0.scalar) }
@@ -14,7 +14,7 @@ extension Variable {
 
     /// The sum of the squares of all elements: a scalar.
     public func sumOfSquares() -> Variable {
-        let y = Tensor(Float(Kernels.sumOfSquares(value)))
+        let y = Tensor(Kernels.sumOfSquares(value))
         guard let parent = recorded(self) else { return Variable(y) }
         let saved = value
         return Variable(y, parent: parent) { Kernels.scale(saved, by: 2 * $0.scalar) }
@@ -26,11 +26,12 @@ extension Variable {
         precondition(
             !shape.isEmpty && groups > 0 && shape[0] % groups == 0 && shape[0] > 0,
             "mean of \(groups) groups of a variable of shape \(shape)")
-        // A product with a row of 1/r for each group: [groups, 1, r] × [groups, r, rest].
         let size = shape[0] / groups
-        let rows = reshaped([groups, size, -1])
-        let weights = Variable(Tensor([groups, 1, size], repeating: 1 / Float(size)))
-        return matmul(weights, rows).reshaped([groups] + shape.dropFirst())
+        let y = Kernels.scale(Kernels.sumRowGroups(value, groups: groups), by: 1 / Float(size))
+        guard let parent = recorded(self) else { return Variable(y) }
+        return Variable(y, parent: parent) { gradient in
+            Kernels.repeatRows(Kernels.scale(gradient, by: 1 / Float(size)), times: size)
+        }
     }
 }
 
@@ -38,7 +39,7 @@ extension Variable {
 public func meanSquaredError(_ a: Variable, _ b: Variable) -> Variable {
     let difference = Kernels.subtract(a.value, b.value)
     let count = Float(difference.count)
-    let y = Tensor(Float(Kernels.sumOfSquares(difference)) / count)
+    let y = Tensor(Kernels.sumOfSquares(difference) / count)
     guard let parents = recorded([a, b]) else { return Variable(y) }
     let needs = parents.map { $0 != nil }
     return Variable(y, parents: parents) { gradient in

@@ -1,16 +1,17 @@
-public import Tensors
+import Tensors
 
 extension Variable {
-    /// Rows by index: [.., c] seen as a table of rows → [ids.count, c]. An id may occur several times.
+    /// Rows by index: [.., c] seen as a table of rows → [ids.count, c].
+    ///
+    /// An id may occur several times.
     public func gatheredRows(_ ids: [Int]) -> Variable {
         let shape = shape
         let table = value.reshaped([-1, shape[shape.count - 1]])
         let y = Kernels.gatherRows(table, ids)
+        let rows = table.shape
         guard let parent = recorded(self) else { return Variable(y) }
         return Variable(y, parent: parent) { gradient in
-            var whole = Tensor(zeros: table.shape)
-            Kernels.scatterAddRows(gradient, at: ids, into: &whole)
-            return whole.reshaped(shape)
+            Kernels.scatterAddRows(gradient, at: ids, to: Tensor(zeros: rows)).reshaped(shape)
         }
     }
 
@@ -19,12 +20,11 @@ extension Variable {
     /// For a [b, L, c] text embedding, position p of batch entry i is row i·L + p.
     public func scatterAdding(_ rows: Variable, at ids: [Int]) -> Variable {
         let shape = shape
-        var sum = value.reshaped([-1, shape[shape.count - 1]])
-        Kernels.scatterAddRows(rows.value, at: ids, into: &sum)
-        let y = sum.reshaped(shape)
+        let width = shape[shape.count - 1]
+        let y = Kernels.scatterAddRows(rows.value, at: ids, to: value.reshaped([-1, width])).reshaped(
+            shape)
         guard let parents = recorded([self, rows]) else { return Variable(y) }
         let needsRows = parents[1] != nil
-        let width = shape[shape.count - 1]
         return Variable(y, parents: parents) { gradient in
             [gradient, needsRows ? Kernels.gatherRows(gradient.reshaped([-1, width]), ids) : nil]
         }

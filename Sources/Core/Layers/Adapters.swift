@@ -1,0 +1,55 @@
+public import Autograd
+public import Tensors
+
+/// What changes a model for one forward, handed down through its modules: the model itself never changes.
+public struct Adapters {
+    /// The LoRAs that act, each with its scale.
+    public var loras: [(lora: LoRA, scale: Float)]
+    /// Rows added to the input of the module at a path: [b, C], one for each clip (MoTrans' appearance injector).
+    public var injections: [String: Variable]
+    /// Whether dropout acts.
+    public var isTraining: Bool
+    /// Where dropout draws from.
+    ///
+    /// Give each step its own (`generator.split("step 7")`): a layer splits its own off by
+    /// path, so that a checkpoint's second forward meets the same masks.
+    public var generator: Generator
+
+    /// Adapters of the given parts.
+    public init(
+        loras: [(lora: LoRA, scale: Float)] = [], injections: [String: Variable] = [:],
+        isTraining: Bool = false,
+        generator: Generator = Generator(seed: 0)
+    ) {
+        self.loras = loras
+        self.injections = injections
+        self.isTraining = isTraining
+        self.generator = generator
+    }
+
+    /// One LoRA, at scale 1 unless told.
+    public init(_ lora: LoRA, scale: Float = 1) { self.init(loras: [(lora, scale)]) }
+
+    /// Nothing: the model as it is.
+    public static var none: Adapters { Adapters() }
+
+    /// `y`, the output of the linear layer at `path` for `input`, with what the LoRAs add to it.
+    public func adapting(_ y: Variable, input: Variable, at path: String) -> Variable {
+        var y = y
+        for (index, (lora, scale)) in loras.enumerated() where scale != 0 {
+            guard let factors = lora.factors(at: path) else { continue }
+            var addition = linear(linear(input, weight: factors.down), weight: factors.up)
+            if isTraining && lora.dropout > 0 {
+                addition = addition.dropout(lora.dropout, using: generator.split("lora \(index) \(path)"))
+            }
+            y = y + (scale == 1 ? addition : addition.scaled(by: scale))
+        }
+        return y
+    }
+
+    /// `x` [n, .., C] with the rows [b, C] injected at `path` added to it, n = b·r; `x` itself where there are none.
+    public func injecting(_ x: Variable, at path: String) -> Variable {
+        guard let rows = injections[path] else { return x }
+        return x.addingBroadcast(rows)
+    }
+}

@@ -1,0 +1,45 @@
+public import Autograd
+
+/// y = x·Wᵀ + b, and what adapters add: [.., in] → [.., out].
+///
+/// Weight [out, in] and bias [out] as `torch.nn.Linear` has them; a weight kept as a 1×1 convolution is taken too.
+public struct Linear {
+    /// W: [out, in].
+    public let weight: Variable
+    /// b: [out].
+    public let bias: Variable?
+    /// Where the layer sits: its name for adapters.
+    public let site: LinearSite
+
+    /// Asks `weights` for `name.weight` and `name.bias`.
+    ///
+    /// - Parameters:
+    ///   - weights: The module that holds the layer.
+    ///   - name: The layer's name in it.
+    ///   - legacy: Other names under which older files have it.
+    ///   - inputs: Input channels.
+    ///   - outputs: Output channels.
+    ///   - bias: Whether there is one.
+    public init(
+        _ weights: Weights, _ name: String, legacy: [String] = [], in inputs: Int, out outputs: Int,
+        bias: Bool = true
+    ) {
+        let names = [name] + legacy
+        let initial = InitialWeights.pytorchLinear(fanIn: inputs)
+        weight = weights.parameter(
+            names: names.map { "\($0).weight" }, shape: [outputs, inputs], initial: initial,
+            layout: .squeezed)
+        self.bias =
+            bias
+            ? weights.parameter(names: names.map { "\($0).bias" }, shape: [outputs], initial: initial)
+            : nil
+        site = LinearSite(path: weights.full(name), inputs: inputs, outputs: outputs)
+        weights.note(site)
+    }
+
+    /// The layer on `x` [.., in], with what `adapters` have for its path.
+    public func callAsFunction(_ x: Variable, _ adapters: Adapters = .none) -> Variable {
+        let y = linear(x, weight: weight, bias: bias)
+        return adapters.adapting(y, input: x, at: site.path)
+    }
+}

@@ -105,12 +105,40 @@ public struct Plan: Sendable {
     public let text: String
     /// In topological order; ties in the order of the file.
     public let steps: [PlannedStep]
+    /// What the file read from the environment.
+    public let environment: [String: String]
+    /// Resources of the chosen profile.
+    public let profile: Profile
 
     /// A plan as it is.
-    public init(name: String, file: String, text: String, steps: [PlannedStep]) {
+    public init(
+        name: String, file: String, text: String, steps: [PlannedStep], environment: [String: String] = [:],
+        profile: Profile = Profile()
+    ) {
         self.name = name
         self.file = file
         self.text = text
         self.steps = steps
+        self.environment = environment
+        self.profile = profile
+    }
+}
+
+/// What a run may use.
+///
+/// Never changes a result.
+public struct Profile: Hashable, Sendable {
+    /// Its name in `profiles:`, nil when none was chosen.
+    public let name: String?
+    /// Light steps at once.
+    public let jobs: Int?
+    /// Threads of a computing step.
+    public let threads: Int?
+
+    /// A profile as it is.
+    public init(name: String? = nil, jobs: Int? = nil, threads: Int? = nil) {
+        self.name = name
+        self.jobs = jobs
+        self.threads = threads
     }
 }

@@ -84,7 +84,13 @@ extension SettingShape {
         let mismatch = SettingMismatch("expected \(description), found \(value.inWords)", path: path)
         switch (self, value) {
         case (.optional, .null): return .null
-        case (.optional(let shape), _): return try shape.normalised(value, range: range, path: path)
+        case (.optional(let shape), _):
+            // Null may be said only of the whole value: inside a list the item's own words are right.
+            do throws(SettingMismatch) {
+                return try shape.normalised(value, range: range, path: path)
+            } catch {
+                throw error.path == path && error.message.hasPrefix("expected ") ? mismatch : error
+            }
         case (.bool, .bool), (.string, .string): return value
         case (.int, .int(let number)):
             try check(Double(number), text: "\(number)", range, path)

@@ -74,7 +74,9 @@ public struct InputPort: Hashable, Sendable {
     public let kind: ArtifactKind
     /// Whether a step may leave it out.
     public let isOptional: Bool
-    /// Whether it takes the outputs of a whole `for-each` or `matrix`, in order. Otherwise exactly one artifact.
+    /// Whether it takes the outputs of a whole `for-each` or `matrix`, in order.
+    ///
+    /// Otherwise exactly one artifact.
     public let takesMany: Bool
     /// One line of help.
     public let help: String

@@ -8,7 +8,9 @@ public struct InputArtifact: Sendable {
     public let digest: Digest
     /// Its type.
     public let kind: ArtifactKind
-    /// Its files: relative path to where it lies now. A source file lies where the user has it.
+    /// Its files: relative path to where it lies now.
+    ///
+    /// A source file lies where the user has it.
     public let files: [String: URL]
     /// The folder that holds exactly these files, nil for source files that lie wherever the user has them.
     public let folder: URL?
@@ -39,9 +41,13 @@ public struct StageContext: Sendable {
     public let scratch: URL
     /// Goes into the attempt's log.
     public let log: Logger
-    /// Says how far the work is. Cheap: call it once a step.
+    /// Says how far the work is.
+    ///
+    /// Cheap: call it once a step.
     public let report: @Sendable (StageProgress) -> Void
-    /// Throws `CancellationError` once the run is being cancelled. Call it once a step.
+    /// Throws `CancellationError` once the run is being cancelled.
+    ///
+    /// Call it once a step.
     public let checkCancellation: @Sendable () throws -> Void
 
     /// A context as it is.

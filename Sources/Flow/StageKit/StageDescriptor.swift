@@ -8,9 +8,13 @@ public struct StageDescriptor: Sendable {
     public let version: Int
     /// One line.
     public let summary: String
-    /// What it takes. Empty with `declaresOwnPorts`: any names are welcome.
+    /// What it takes.
+    ///
+    /// Empty with `declaresOwnPorts`: any names are welcome.
     public let inputs: [InputPort]
-    /// What it gives. Empty with `declaresOwnPorts`: the step declares them under `outputs:`.
+    /// What it gives.
+    ///
+    /// Empty with `declaresOwnPorts`: the step declares them under `outputs:`.
     public let outputs: [OutputPort]
     /// What it competes for.
     public let pool: ResourcePool

@@ -3,7 +3,9 @@ public import Foundation
 
 /// What is already known of a step before anything runs; what `Stage.check` looks at.
 public struct StageRequest: Sendable {
-    /// Files of the user's, by input port. Ports fed by other steps are absent.
+    /// Files of the user's, by input port.
+    ///
+    /// Ports fed by other steps are absent.
     public let sources: [String: [SourceInput]]
     /// The element of the step's `for-each`.
     public let element: Value?
@@ -38,7 +40,9 @@ public struct SourceInput: Hashable, Sendable {
     public let kind: ArtifactKind
     /// In order.
     public let files: [File]
-    /// For clips: a list with one `.map(["prompt": …])` per file. Otherwise `.null`.
+    /// For clips: a list with one `.map(["prompt": …])` per file.
+    ///
+    /// Otherwise `.null`.
     public let attributes: Value
 
     /// An input as it is.

@@ -1,4 +1,6 @@
-/// The stages that a pipeline file may name. Put together by the app alone.
+/// The stages that a pipeline file may name.
+///
+/// Put together by the app alone.
 public struct StageTable: Sendable {
     /// In the order in which they are shown to people.
     public let stages: [StageDescriptor]

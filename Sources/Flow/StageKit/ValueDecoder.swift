@@ -1,6 +1,8 @@
 import Artifacts
 
-/// Decodes `Codable` settings from values. Keys of properties are looked up by their names in pipeline files.
+/// Decodes `Codable` settings from values.
+///
+/// Keys of properties are looked up by their names in pipeline files.
 ///
 /// Strict: values are expected complete and normalised, so an `.int` is no double here.
 struct ValueDecoder: Decoder {

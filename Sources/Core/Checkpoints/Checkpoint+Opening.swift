@@ -9,8 +9,9 @@ extension Checkpoint {
         ]
     }
 
-    /// Opens a safetensors file, an index of shards, or a folder that holds one (see `fileNames`). Reads headers only.
-    /// Throws when there is none or a header is not sound.
+    /// Opens a safetensors file, an index of shards, or a folder that holds one (see `fileNames`).
+    ///
+    /// Reads headers only. Throws when there is none or a header is not sound.
     public static func open(_ url: URL) throws(CheckpointError) -> Checkpoint {
         let path = url.path(percentEncoded: false)
         var isFolder: ObjCBool = false

@@ -2,8 +2,12 @@ import Foundation
 public import Tensors
 
 extension Checkpoint {
-    /// The values of a tensor as float32, in its shape. float16, bfloat16 and integers up to 2^24 convert exactly,
-    /// float64 and larger integers to the nearest. Throws `noTensor`.
+    /// The values of a tensor as float32, in its shape.
+    ///
+    /// Conversions from float16, bfloat16 and integers up to 2^24 convert exactly, float64 and larger integers to the
+    /// nearest.
+    ///
+    /// Throws `noTensor`.
     public func tensor(_ name: String) throws(CheckpointError) -> Tensor {
         let entry = try required(name)
         return read(entry) { source in
@@ -12,6 +16,7 @@ extension Checkpoint {
     }
 
     /// The values of a tensor of whole numbers, row-major; truth values are 0 and 1.
+    ///
     /// Throws `noTensor`, and `wrongType` for a tensor of floats.
     public func integers(_ name: String) throws(CheckpointError) -> [Int] {
         let entry = try required(name)
@@ -32,7 +37,9 @@ extension Checkpoint {
         }
     }
 
-    /// The bytes of a U8 tensor, row-major. Throws `noTensor`, and `wrongType` for any other type.
+    /// The bytes of a U8 tensor, row-major.
+    ///
+    /// Throws `noTensor`, and `wrongType` for any other type.
     public func bytes(_ name: String) throws(CheckpointError) -> [UInt8] {
         let entry = try required(name)
         guard entry.type == .uint8 else {

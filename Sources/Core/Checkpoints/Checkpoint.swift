@@ -1,7 +1,8 @@
 public import Foundation
 
-/// Named tensors on disk, in safetensors files: one, or the shards of an index. Names and shapes cost only the headers;
-/// values are read from the memory-mapped files when asked for. Immutable.
+/// Named tensors on disk, in safetensors files: one, or the shards of an index.
+///
+/// Names and shapes cost only the headers; values are read from the memory-mapped files when asked for. Immutable.
 ///
 /// ```swift
 /// let checkpoint = try Checkpoint.open(modelFolder)

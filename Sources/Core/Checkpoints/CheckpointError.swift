@@ -1,4 +1,6 @@
-/// What can be wrong with a file of weights. `description` is the sentence for people.
+/// What can be wrong with a file of weights.
+///
+/// `description` is the sentence for people.
 public enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The file or folder is not there.
     case missing(path: String)

@@ -1,4 +1,6 @@
-/// How one element of a stored tensor is written down. Raw values are the spellings of safetensors headers.
+/// How one element of a stored tensor is written down.
+///
+/// Raw values are the spellings of safetensors headers.
 public enum ElementType: String, Hashable, Sendable, CaseIterable {
     case float64 = "F64"
     case float32 = "F32"

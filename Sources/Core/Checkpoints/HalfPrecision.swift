@@ -1,7 +1,9 @@
 /// Conversions between float32 and the two 16-bit formats, by bit patterns: exact widening, and narrowing with
 /// round-to-nearest-even, the same on every processor.
 public enum HalfPrecision {
-    /// The value of an IEEE binary16 bit pattern. Exact, subnormals, infinities and NaN payloads included.
+    /// The value of an IEEE binary16 bit pattern.
+    ///
+    /// Exact, subnormals, infinities and NaN payloads included.
     @inlinable
     public static func float(fromHalf bits: UInt16) -> Float {
         let sign = UInt32(bits & 0x8000) << 16
@@ -33,7 +35,9 @@ public enum HalfPrecision {
         return sign | UInt16(truncatingIfNeeded: (magnitude &- 0x3800_0000 &+ 0x0FFF &+ odd) >> 13)
     }
 
-    /// The value of a bfloat16 bit pattern. Exact.
+    /// The value of a bfloat16 bit pattern.
+    ///
+    /// Exact.
     @inlinable
     public static func float(fromBrain bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
 

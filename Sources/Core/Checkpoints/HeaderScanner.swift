@@ -1,5 +1,6 @@
-/// Reads the JSON of a safetensors header, and only what may stand in one. Unlike a general JSON reader it sees names
-/// that occur twice, and it needs no recursion.
+/// Reads the JSON of a safetensors header, and only what may stand in one.
+///
+/// Unlike a general JSON reader it sees names that occur twice, and it needs no recursion.
 struct HeaderScanner {
     struct Header {
         var tensors: [Tensor] = []

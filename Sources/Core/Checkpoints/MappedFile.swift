@@ -1,6 +1,8 @@
 import Foundation
 
-/// A file mapped into memory, read only, unmapped with the last reference. Every access is checked against its length.
+/// A file mapped into memory, read only, unmapped with the last reference.
+///
+/// Every access is checked against its length.
 ///
 /// `@unchecked Sendable`: the mapping is private, read-only and lives exactly as long as the object, so a pointer to it
 /// may be read from any thread.

@@ -1,7 +1,9 @@
 public import Foundation
 public import Tensors
 
-/// Writes safetensors files. Equal contents give equal bytes, whatever the order they came in.
+/// Writes safetensors files.
+///
+/// Equal contents give equal bytes, whatever the order they came in.
 public enum SafetensorsFile {
     /// What is written under one name.
     public enum Content: Sendable {
@@ -14,6 +16,7 @@ public enum SafetensorsFile {
     }
 
     /// Writes tensors of any kinds, and free text that readers hand back as `Checkpoint.metadata`.
+    ///
     /// Throws `CheckpointError.unwritable` when the disk refuses.
     public static func write(
         _ contents: [String: Content], metadata: [String: String] = [:], to url: URL
@@ -32,14 +35,18 @@ public enum SafetensorsFile {
         if let failure { throw .unwritable(path: path, reason: failure) }
     }
 
-    /// Writes float tensors, all in one element type: F32, F16 or BF16. Throws `CheckpointError.unwritable`.
+    /// Writes float tensors, all in one element type: F32, F16 or BF16.
+    ///
+    /// Throws `CheckpointError.unwritable`.
     public static func write(
         _ tensors: [String: Tensor], as type: ElementType = .float32, metadata: [String: String] = [:], to url: URL
     ) throws(CheckpointError) {
         try write(tensors.mapValues { Content.floats($0, as: type) }, metadata: metadata, to: url)
     }
 
-    /// Writes U8 tensors. Throws `CheckpointError.unwritable`.
+    /// Writes U8 tensors.
+    ///
+    /// Throws `CheckpointError.unwritable`.
     public static func write(
         bytes: [String: (bytes: [UInt8], shape: [Int])], metadata: [String: String] = [:], to url: URL
     ) throws(CheckpointError) {

@@ -1,4 +1,6 @@
-/// Pictures of one size: RGB, 8 bits a channel, [count, height, width, 3] in row-major order. One picture is `count` 1.
+/// Pictures of one size: RGB, 8 bits a channel, [count, height, width, 3] in row-major order.
+///
+/// One picture is `count` 1.
 public struct Frames: Hashable, Sendable {
     /// How many pictures.
     public let count: Int
@@ -20,7 +22,9 @@ public struct Frames: Hashable, Sendable {
         self.bytes = bytes
     }
 
-    /// Pictures of one size after one another. At least one.
+    /// Pictures of one size after one another.
+    ///
+    /// At least one.
     public init(joining pictures: [Frames]) {
         guard let first = pictures.first else { preconditionFailure("joining no frames") }
         precondition(

@@ -4,4 +4,37 @@
 #include <libavutil/display.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/opt.h>
+#include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
+
+// Macros that Swift does not import.
+
+static inline int motrans_averror(int number) { return AVERROR(number); }
+static inline int motrans_averror_eof(void) { return AVERROR_EOF; }
+static inline int motrans_averror_invalid_data(void) { return AVERROR_INVALIDDATA; }
+static inline int64_t motrans_no_pts(void) { return AV_NOPTS_VALUE; }
+
+// Whether a pixel format is RGB, so that no YUV matrix applies to it.
+static inline int motrans_is_rgb(enum AVPixelFormat format) {
+    const AVPixFmtDescriptor *descriptor = av_pix_fmt_desc_get(format);
+    return descriptor && (descriptor->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL));
+}
+
+// The display matrix of a stream (nine 16.16 numbers), or NULL.
+static inline const int32_t *motrans_stream_display_matrix(const AVStream *stream) {
+#if LIBAVCODEC_VERSION_MAJOR >= 61
+    const AVPacketSideData *data = av_packet_side_data_get(
+        stream->codecpar->coded_side_data, stream->codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
+    return data && data->size >= 9 * sizeof(int32_t) ? (const int32_t *)data->data : NULL;
+#else
+    size_t size = 0;
+    const uint8_t *data = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+    return data && size >= 9 * sizeof(int32_t) ? (const int32_t *)data : NULL;
+#endif
+}
+
+// The display matrix of one frame, or NULL. It goes before the stream's.
+static inline const int32_t *motrans_frame_display_matrix(const AVFrame *frame) {
+    const AVFrameSideData *data = av_frame_get_side_data(frame, AV_FRAME_DATA_DISPLAYMATRIX);
+    return data && data->size >= 9 * sizeof(int32_t) ? (const int32_t *)data->data : NULL;
+}

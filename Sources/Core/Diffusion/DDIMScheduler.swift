@@ -1,7 +1,7 @@
 public import Foundation
 public import Tensors
 
-/// Denoising diffusion implicit models (Song et al. 2021), as diffusers' DDIMScheduler (diffusion.md 5.2).
+/// Denoising diffusion implicit models (Song and others 2021), as diffusers' DDIMScheduler (diffusion.md 5.2).
 ///
 /// x_p = √ᾱ_p·x₀ + √(1-ᾱ_p-σ²)·ε + σ·n with σ = η·√((1-ᾱ_p)/(1-ᾱ_t)·(1-ᾱ_t/ᾱ_p)). Elementwise: any layout.
 public struct DDIMScheduler: Sendable {
@@ -16,10 +16,14 @@ public struct DDIMScheduler: Sendable {
         schedule = NoiseSchedule(config)
     }
 
-    /// A scheduler from a diffusers folder. Throws `DiffusionError` for what is not supported.
+    /// A scheduler from a diffusers folder.
+    ///
+    /// Throws `DiffusionError` for what is not supported.
     public init(folder: URL) throws { try self.init(SchedulerConfig(folder: folder)) }
 
-    /// The timesteps of `steps` inference steps, falling. Throws `DiffusionError.badStepCount`.
+    /// The timesteps of `steps` inference steps, falling.
+    ///
+    /// Throws `DiffusionError.badStepCount`.
     public func timesteps(_ steps: Int) throws -> [Int] {
         let total = config.trainTimesteps
         guard (1...total).contains(steps) else {
@@ -99,7 +103,7 @@ public struct DDIMScheduler: Sendable {
         timestep >= 0 ? schedule.cumulativeAlphas[timestep] : config.setsAlphaToOne ? 1 : schedule.cumulativeAlphas[0]
     }
 
-    /// Saharia et al. 2022, section 2.3: per sample of the batch, clamps to a quantile and scales back to ±1.
+    /// Saharia and others 2022, section 2.3: per sample of the batch, clamps to a quantile and scales back to ±1.
     private func thresholded(_ clean: Tensor) -> Tensor {
         let (batch, size) = (clean.shape[0], clean.count / clean.shape[0])
         var values = clean.values

@@ -80,7 +80,7 @@ public struct NoiseSchedule: Sendable {
         }
     }
 
-    /// Lin et al. 2024, "Common diffusion noise schedules and sample steps are flawed", algorithm 1.
+    /// Lin and others 2024, "Common diffusion noise schedules and sample steps are flawed", algorithm 1.
     private static func rescaledToZeroSNR(_ betas: [Float]) -> [Float] {
         var product: Float = 1
         var roots = betas.map { beta in

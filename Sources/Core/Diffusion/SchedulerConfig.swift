@@ -70,7 +70,9 @@ public struct SchedulerConfig: Hashable, Sendable {
         return config
     }()
 
-    /// Reads `scheduler_config.json` in a folder. Throws `DiffusionError` for an unreadable file or unsupported values.
+    /// Reads `scheduler_config.json` in a folder.
+    ///
+    /// Throws `DiffusionError` for an unreadable file or unsupported values.
     public init(folder: URL) throws {
         let file = folder.appending(path: "scheduler_config.json")
         let data: Data

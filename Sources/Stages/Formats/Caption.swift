@@ -17,12 +17,16 @@ public struct Caption: Codable, Hashable, Sendable {
     /// The file inside the artifact.
     public static let fileName = "captions.json"
 
-    /// Writes `captions.json`. Throws what the disk throws.
+    /// Writes `captions.json`.
+    ///
+    /// Throws what the disk throws.
     public static func write(_ captions: [Caption], to output: OutputFolder) throws {
         try JSONFile.write(captions, to: output.file(fileName))
     }
 
-    /// Reads a `captions` artifact. Throws `FormatError` when it is amiss.
+    /// Reads a `captions` artifact.
+    ///
+    /// Throws `FormatError` when it is amiss.
     public static func read(_ artifact: InputArtifact) throws -> [Caption] {
         try JSONFile.read([Caption].self, fileName, of: artifact)
     }

@@ -25,11 +25,31 @@ public struct ClipEmbeddings: Sendable {
             })
     }
 
-    /// Writes one file per clip, in order. Throws what the disk throws.
+    /// Writes one file per clip, in order.
+    ///
+    /// Throws what the disk throws.
     public static func write(_ clips: [ClipEmbeddings], to output: OutputFolder) throws {
-        fatalError("\(clips.count) \(output.url)")
+        for (index, clip) in clips.enumerated() {
+            try SafetensorsFile.write(
+                ["frames": clip.frames, "mean": clip.mean], to: output.file("\(index).safetensors"))
+        }
+        output.attributes = .map(["clips": .int(clips.count)])
     }
 
-    /// Reads every clip of an `embeddings` artifact, in order. Throws `FormatError` when a file is amiss.
-    public static func read(_ artifact: InputArtifact) throws -> [ClipEmbeddings] { fatalError("\(artifact.digest)") }
+    /// Reads every clip of an `embeddings` artifact, in order.
+    ///
+    /// Throws `FormatError` when a file is amiss.
+    public static func read(_ artifact: InputArtifact) throws -> [ClipEmbeddings] {
+        guard let count = artifact.attributes["clips"]?.whole, count > 0 else {
+            throw FormatError.malformed(file: "the attributes", why: "they do not say how many `clips` there are")
+        }
+        return try (0..<count).map { index in
+            let name = "\(index).safetensors"
+            let frames = try Checkpoint.open(artifact.file(name)).tensor("frames")
+            guard frames.shape.count == 2, frames.shape[0] > 0 else {
+                throw FormatError.malformed(file: name, why: "`frames` is \(frames.shape), not [frames, d]")
+            }
+            return ClipEmbeddings(frames: frames)
+        }
+    }
 }

@@ -1,4 +1,4 @@
-public import Artifacts
+import Artifacts
 public import StageKit
 public import Tensors
 import Checkpoints
@@ -50,11 +50,13 @@ public struct ClipFrames: Hashable, Sendable {
             })
     }
 
-    /// Writes `0.safetensors`, `1.safetensors`, … and the attributes. Throws what the disk throws.
+    /// Writes `0.safetensors`, `1.safetensors`, … and the attributes.
+    ///
+    /// Throws what the disk throws.
     public static func write(_ clips: [ClipFrames], to output: OutputFolder) throws {
         for (index, clip) in clips.enumerated() {
             try SafetensorsFile.write(
-                bytes: ["frames": (clip.pixels, [clip.frames, clip.height, clip.width, 3])],
+                bytes: ["frames": (bytes: clip.pixels, shape: [clip.frames, clip.height, clip.width, 3])],
                 to: output.file("\(index).safetensors"))
         }
         output.attributes = .list(
@@ -66,6 +68,26 @@ public struct ClipFrames: Hashable, Sendable {
             })
     }
 
-    /// Reads every clip of a `frames` artifact, in order. Throws `FormatError` when a file or an attribute is amiss.
-    public static func read(_ artifact: InputArtifact) throws -> [ClipFrames] { fatalError("\(artifact.digest)") }
+    /// Reads every clip of a `frames` artifact, in order.
+    ///
+    /// Throws `FormatError` when a file or an attribute is amiss.
+    public static func read(_ artifact: InputArtifact) throws -> [ClipFrames] {
+        guard case .list(let lines) = artifact.attributes, !lines.isEmpty else {
+            throw FormatError.malformed(file: "the attributes", why: "they are not a list with a line for each clip")
+        }
+        return try lines.enumerated().map { index, line in
+            let name = "\(index).safetensors"
+            let file = try Checkpoint.open(artifact.file(name))
+            guard let entry = file.entry("frames"), entry.shape.count == 4, entry.shape[3] == 3, entry.shape[0] > 0
+            else {
+                throw FormatError.malformed(file: name, why: "it has no tensor `frames` [f, h, w, 3]")
+            }
+            guard let fps = line["fps"]?.number, fps > 0, let prompt = line["prompt"]?.text else {
+                throw FormatError.malformed(file: "the attributes", why: "line \(index) has no `fps` or no `prompt`")
+            }
+            return ClipFrames(
+                pixels: try file.bytes("frames"), frames: entry.shape[0], height: entry.shape[1],
+                width: entry.shape[2], fps: fps, prompt: prompt)
+        }
+    }
 }

@@ -1,27 +1,40 @@
+public import Diffusion
 public import Foundation
 public import Models
 public import StageKit
 
 extension ModelSet {
-    /// The folder of a part. Throws `FormatError.missingPart`.
+    /// The folder of a part.
+    ///
+    /// Throws `FormatError.missingPart`.
     public func folder(_ part: ModelPart) throws -> URL {
         guard let folder = folders[part] else { throw FormatError.missingPart(set: name, part: part.rawValue) }
         return folder
     }
 
-    /// The denoising network. Throws when the set has none or a tensor is missing or misshapen.
+    /// The denoising network.
+    ///
+    /// Throws when the set has none or a tensor is missing or misshapen.
     public func unet() throws -> UNet3DConditionModel { try UNet3DConditionModel(folder: folder(.unet)) }
 
-    /// The autoencoder. Throws when the set has none or a tensor is missing or misshapen.
+    /// The autoencoder.
+    ///
+    /// Throws when the set has none or a tensor is missing or misshapen.
     public func vae() throws -> AutoencoderKL { try AutoencoderKL(folder: folder(.vae)) }
 
-    /// The tokenizer that goes with the text encoder. Throws when the set has none.
+    /// The tokenizer that goes with the text encoder.
+    ///
+    /// Throws when the set has none.
     public func tokenizer() throws -> CLIPTokenizer { try CLIPTokenizer(folder: folder(.tokenizer)) }
 
-    /// The text encoder. Throws when the set has none or a tensor is missing or misshapen.
+    /// The text encoder.
+    ///
+    /// Throws when the set has none or a tensor is missing or misshapen.
     public func textEncoder() throws -> CLIPTextModel { try CLIPTextModel(folder: folder(.textEncoder)) }
 
-    /// CLIP with both towers and projections: embeddings of frames and of texts. Throws when the set has none.
+    /// CLIP with both towers and projections: embeddings of frames and of texts.
+    ///
+    /// Throws when the set has none.
     public func imageEncoder() throws -> CLIPModel { try CLIPModel(folder: folder(.imageEncoder)) }
 
     /// The tokenizer of the image encoder's text tower: its own folder's, else the set's.
@@ -32,13 +45,13 @@ extension ModelSet {
         return try hasOwn ? CLIPTokenizer(folder: own) : tokenizer()
     }
 
-    /// The video encoder of MoFid. Throws when the set has none or a tensor is missing or misshapen.
-    public func videoEncoder() throws -> VideoMAEForVideoClassification {
-        try VideoMAEForVideoClassification(folder: folder(.videoEncoder))
-    }
-}
+    /// The video encoder of MoFid.
+    ///
+    /// Throws when the set has none or a tensor is missing or misshapen.
+    public func videoEncoder() throws -> VideoEncoder { try VideoEncoder(folder: folder(.videoEncoder)) }
 
-/// Every missing part, and every missing or misshapen tensor of the parts that are there; reads headers only.
-public func checkModel(_ model: ModelSet?, parts: [ModelPart]) -> [StageProblem] {
-    fatalError("\(parts) \(model as Any)")
+    /// The sampler's scheduler.
+    ///
+    /// Throws when the set has none or it is of a kind that we do not have.
+    public func scheduler() throws -> DDIMScheduler { try DDIMScheduler(folder: folder(.scheduler)) }
 }

@@ -1,3 +1,4 @@
+import Artifacts
 public import Foundation
 public import StageKit
 
@@ -22,11 +23,31 @@ public struct SampledVideo: Hashable, Sendable {
 
     /// Notes which videos are in a folder.
     public static func describe(_ videos: [SampledVideo], in output: OutputFolder) {
-        fatalError("\(videos) \(output.url)")
+        output.attributes = .list(
+            videos.map { video in
+                var line: [String: Value] = [
+                    "file": .string(video.file), "prompt": .string(video.prompt), "seed": .int(video.seed),
+                ]
+                if let entity = video.entity { line["entity"] = .string(entity) }
+                return .map(line)
+            })
     }
 
-    /// The videos of an artifact and where each lies now. Throws `FormatError` when one is amiss.
+    /// The videos of an artifact and where each lies now.
+    ///
+    /// Throws `FormatError` when one is amiss.
     public static func read(_ artifact: InputArtifact) throws -> [(video: SampledVideo, url: URL)] {
-        fatalError("\(artifact.digest)")
+        guard case .list(let lines) = artifact.attributes else {
+            throw FormatError.malformed(file: "the attributes", why: "they are not a list with a line for each video")
+        }
+        return try lines.enumerated().map { index, line in
+            guard let file = line["file"]?.text, let prompt = line["prompt"]?.text, let seed = line["seed"]?.whole
+            else {
+                throw FormatError.malformed(
+                    file: "the attributes", why: "line \(index) lacks one of `file`, `prompt`, `seed`")
+            }
+            let video = SampledVideo(file: file, prompt: prompt, entity: line["entity"]?.text, seed: seed)
+            return (video, try artifact.file(file))
+        }
     }
 }

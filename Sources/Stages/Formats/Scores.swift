@@ -42,10 +42,14 @@ public struct Scores: Codable, Hashable, Sendable {
     /// The file inside the artifact.
     public static let fileName = "scores.json"
 
-    /// Writes `scores.json`. Throws what the disk throws.
+    /// Writes `scores.json`.
+    ///
+    /// Throws what the disk throws.
     public func write(to output: OutputFolder) throws { try JSONFile.write(self, to: output.file(Scores.fileName)) }
 
-    /// Reads a `scores` artifact. Throws `FormatError` when it is amiss.
+    /// Reads a `scores` artifact.
+    ///
+    /// Throws `FormatError` when it is amiss.
     public static func read(_ artifact: InputArtifact) throws -> Scores {
         try JSONFile.read(Scores.self, fileName, of: artifact)
     }

@@ -1,0 +1,108 @@
+public import Autograd
+public import Layers
+public import Models
+public import Tensors
+
+/// Makes videos from noise: DDIM with classifier-free guidance (diffusion.md 5.3).
+public struct GuidedSampler {
+    /// The two contexts between which guidance extrapolates.
+    public struct Conditions {
+        /// The prompt's embedding, `[1, L, D]`.
+        public let prompt: Tensor
+        /// The negative prompt's, `[1, L, D]`; "" has one too, it is not zeros.
+        public let negative: Tensor
+
+        /// Two contexts of equal shape.
+        public init(prompt: Tensor, negative: Tensor) {
+            precondition(prompt.shape == negative.shape, "contexts \(prompt.shape) and \(negative.shape)")
+            self.prompt = prompt
+            self.negative = negative
+        }
+    }
+
+    /// The denoising network.
+    public let network: UNet3DConditionModel
+    /// The scheduler.
+    public let scheduler: DDIMScheduler
+
+    /// A sampler of these.
+    public init(network: UNet3DConditionModel, scheduler: DDIMScheduler) {
+        self.network = network
+        self.scheduler = scheduler
+    }
+
+    /// Denoises latents `[1, f, h, w, c]`.
+    ///
+    /// With `guidance` > 1 the network runs on [negative, prompt] as one batch, ε̂ = ε_u + s·(ε_c - ε_u); otherwise on the
+    /// prompt alone. Guidance runs as one batch so that per call every weight is read once.
+    /// - Parameters:
+    ///   - noise: x_T.
+    ///   - eta: 0 is DDIM, 1 as much noise as DDPM.
+    ///   - adapters: LoRAs; their injections have one row per batch entry (see `injection(_:guided:)`).
+    ///   - generator: for `eta` > 0.
+    ///   - afterStep: called with the number of steps done, before the next; throws to stop.
+    /// Throws `DiffusionError.badStepCount` and what `afterStep` throws.
+    public func sample(
+        from noise: Tensor, _ conditions: Conditions, guidance: Float, steps: Int, eta: Float = 0,
+        adapters: Adapters = .none, using generator: inout some RandomSource, afterStep: (Int) throws -> Void
+    ) throws -> Tensor {
+        let isGuided = guidance > 1
+        let context = isGuided ? stackedRows(conditions.negative, conditions.prompt) : conditions.prompt
+        var latents = noise
+        for (index, timestep) in try scheduler.timesteps(steps).enumerated() {
+            let input = isGuided ? stackedRows(latents, latents) : latents
+            let output = withoutRecording {
+                network(
+                    sample: Variable(input), timestep: [timestep], context: Variable(context), adapters: adapters
+                ).value
+            }
+            let estimate = isGuided ? guided(output, guidance) : output
+            let drawn: Tensor? =
+                eta > 0
+                ? Latents.channelsLast(generator.normal(Latents.channelsFirst(latents).shape)) : nil
+            latents = scheduler.step(latents, output: estimate, at: timestep, steps: steps, eta: eta, noise: drawn)
+            try afterStep(index + 1)
+        }
+        return latents
+    }
+
+    /// DDIM inversion: the noise that leads back to `latents` (diffusion.md 5.4).
+    ///
+    /// - Parameters:
+    ///   - latents: clean, scaled, `[1, f, h, w, c]`.
+    ///   - context: of "", `[1, L, D]`; there is no guidance.
+    public func invert(
+        _ latents: Tensor, context: Tensor, steps: Int, afterStep: (Int) throws -> Void
+    ) throws -> Tensor {
+        var latents = latents
+        for (index, timestep) in try scheduler.timesteps(steps).reversed().enumerated() {
+            let output = withoutRecording {
+                network(sample: Variable(latents), timestep: [timestep], context: Variable(context)).value
+            }
+            latents = scheduler.inversionStep(latents, output: output, at: timestep, steps: steps)
+            try afterStep(index + 1)
+        }
+        return latents
+    }
+
+    /// ε_u + s·(ε_c - ε_u) from a batch [ε_u, ε_c].
+    private func guided(_ output: Tensor, _ scale: Float) -> Tensor {
+        let half = output.count / 2
+        return Tensor(
+            [1] + output.shape.dropFirst(),
+            initialising: { out in
+                output.read { both in
+                    for i in 0..<half { out[i] = both[i] + scale * (both[half + i] - both[i]) }
+                }
+            })
+    }
+
+    private func stackedRows(_ first: Tensor, _ second: Tensor) -> Tensor {
+        Tensor(
+            [first.shape[0] + second.shape[0]] + first.shape.dropFirst(),
+            initialising: { out in
+                first.read { for i in $0.indices { out[i] = $0[i] } }
+                second.read { for i in $0.indices { out[first.count + i] = $0[i] } }
+            })
+    }
+}

@@ -1,0 +1,52 @@
+import Autograd
+public import Diffusion
+public import Models
+public import StageKit
+public import Tensors
+
+/// Turns prompts into what the denoising network attends to: tokenizer and text encoder of a model set.
+public struct PromptEncoder {
+    private let tokenizer: CLIPTokenizer
+    private let model: CLIPTextModel
+
+    /// Opens both parts.
+    ///
+    /// Throws when the set lacks one, a tensor is missing or misshapen, or they do not belong together.
+    public init(_ set: ModelSet) throws {
+        tokenizer = try set.tokenizer()
+        model = try set.textEncoder()
+        let (length, vocabulary) = (model.configuration.maximumPositions, model.configuration.vocabularySize)
+        guard tokenizer.maximumLength <= length, tokenizer.vocabularySize <= vocabulary else {
+            throw FormatError.malformed(
+                file: "the tokenizer of model set \(set.name)",
+                why: "it makes up to \(tokenizer.maximumLength) ids of \(tokenizer.vocabularySize), the text encoder "
+                    + "takes \(length) of \(vocabulary): they do not belong together")
+        }
+    }
+
+    /// The text encoder's last hidden state, `[1, positions, d]`; all positions, padding among them.
+    public func encode(_ prompt: String) -> Tensor { withoutRecording { model([tokenizer.encode(prompt)]).value } }
+
+    /// Width of an embedding.
+    public var width: Int { model.configuration.hiddenSize }
+
+    /// Whether the end of a prompt is beyond what the text encoder reads.
+    public func isCutOff(_ prompt: String) -> Bool { tokenizer.encoding(prompt).isTruncated }
+
+    /// Where the tokens of the motion's word stand.
+    ///
+    /// Throws `DiffusionError` when there is none or it is cut off.
+    public func motionTokens(of prompt: String, motion: String?, span: MotionWord.Span) throws -> Range<Int> {
+        try tokenizer.motionTokens(of: prompt, motion: motion, span: span)
+    }
+}
+
+extension CLIPTokenizer {
+    /// Where the tokens of the motion's word stand in the ids.
+    ///
+    /// Throws `DiffusionError` when there is none or it is cut off.
+    public func motionTokens(of prompt: String, motion: String?, span: MotionWord.Span) throws -> Range<Int> {
+        try MotionWord(in: prompt, motion: motion, span: span)
+            .tokenRange(positions: maximumLength) { encoding($0).contentCount }
+    }
+}

@@ -1,0 +1,42 @@
+import ArgumentParser
+import Foundation
+
+/// `motrans`: the composition root. Puts stages, store and lineage together, and turns what happens into words.
+@main
+struct Motrans: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "motrans",
+        abstract: "Customise the motion of a text-to-video diffusion model, and know what made every result.",
+        discussion: """
+            A pipeline file declares clips of one motion, prompts and settings; `motrans run FILE` does what is not yet
+            done. Results go to standard output, everything else to standard error.
+
+            \(ExitStatus.help)
+            """,
+        version: ToolVersion.text,
+        subcommands: [
+            RunCommand.self, StatusCommand.self, ExplainCommand.self, DagCommand.self, RunsCommand.self,
+            ShowCommand.self, LogsCommand.self, MetricsCommand.self, LineageCommand.self, GetCommand.self,
+            VerifyCommand.self, GCCommand.self, ValidateCommand.self, SchemaCommand.self, ModelsCommand.self,
+            ForwardCommand.self, DoctorCommand.self, VersionCommand.self,
+        ])
+
+    /// Parses, runs, and turns every error into a sentence on standard error and an exit code of the table.
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            Failure.end(with: error)
+        }
+    }
+}
+
+/// The version of the tool, kept with every run.
+enum ToolVersion {
+    static let text = "0.1.0"
+}

@@ -1,0 +1,73 @@
+import Artifacts
+import Execution
+import Foundation
+import Pipelines
+import StageKit
+
+/// How a run went: each step with what was done and why, then the scores and where the videos are.
+struct ReportPrinter {
+    let console: Console
+    let engine: Engine
+
+    func show(_ report: RunReport, of plan: Plan) throws {
+        var table = Table([("step", .left), ("done", .left), ("why", .left)])
+        for step in report.steps {
+            let (done, why) = Self.words(step)
+            table.add([step.id.description, done, why])
+        }
+        console.result(table.text)
+        for step in report.steps {
+            if let scores = step.outputs["scores"], step.stage == "metric-scoring" {
+                console.result("\n" + (try ScoreTable(artifact: scores, store: engine.store).table().text))
+            }
+        }
+        let hits = report.steps.count { $0.outcome == .hit }
+        let ran = report.steps.count { if case .done = $0.outcome { true } else { false } }
+        console.note("\(report.outcome.rawValue): \(ran) ran, \(hits) hit, \(Readable.duration(report.seconds))")
+        if let videos = plan.steps.first(where: { $0.stage == "sampling" }), report.outcome == .succeeded {
+            console.note(
+                "videos: motrans get \(videos.id.name) --pipeline \(plan.file) --to DIR"
+                    + "   what made them: motrans lineage DIR/….mp4")
+        }
+    }
+
+    private static func words(_ step: RunReport.Step) -> (done: String, why: String) {
+        let cause = step.cause?.description ?? ""
+        return switch step.outcome {
+        case .hit: ("hit", "")
+        case .done: ("ran", cause)
+        case .failed(_, let error): ("failed", error)
+        case .cancelled: ("interrupted", cause)
+        case .skipped(let because): ("skipped", "\(because) failed")
+        case .notStarted: ("not started", "")
+        }
+    }
+}
+
+extension JSON {
+    /// The fields of a report.
+    static func report(_ report: RunReport) -> [(String, Value)] {
+        [
+            ("run", optional(report.run?.text)), ("outcome", .string(report.outcome.rawValue)),
+            ("seconds", .double(report.seconds)), ("steps", .list(report.steps.map(step))),
+        ]
+    }
+
+    private static func step(_ step: RunReport.Step) -> Value {
+        let (word, detail): (String, String?) =
+            switch step.outcome {
+            case .hit: ("hit", nil)
+            case .done: ("ran", nil)
+            case .failed(_, let error): ("failed", error)
+            case .cancelled: ("cancelled", nil)
+            case .skipped(let because): ("skipped", "\(because) failed")
+            case .notStarted: ("not-started", nil)
+            }
+        return .map([
+            "step": .string(step.id.description), "stage": .string(step.stage.name), "outcome": .string(word),
+            "error": optional(detail), "cause": optional(step.cause?.word), "why": optional(step.cause?.description),
+            "key": optional(step.key?.hex), "outputs": digests(step.outputs),
+            "seconds": step.usage.map { .double($0.seconds) } ?? .null,
+        ])
+    }
+}

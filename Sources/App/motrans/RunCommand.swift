@@ -1,0 +1,56 @@
+import ArgumentParser
+import Artifacts
+import Execution
+import Foundation
+import Pipelines
+import StageKit
+import Tensors
+
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Do what a pipeline file says and what is not yet done.",
+        discussion: ExitStatus.help)
+
+    @Argument(help: "The pipeline file.") var file: String
+    @Argument(help: "Only these steps and all that feeds them: `samples`, or one part as `samples[2]`.")
+    var steps: [String] = []
+    @Flag(name: [.customShort("n"), .long], help: "Say what would be done, and do nothing.") var dryRun = false
+    @Option(name: .shortAndLong, help: "Steps at once, of those that do not use every core by themselves.")
+    var jobs = max(2, ProcessInfo.processInfo.activeProcessorCount)
+    @Flag(name: .shortAndLong, help: "After a failure, go on with all that does not depend on it.")
+    var keepGoing = false
+    @Flag(name: .shortAndLong, help: "Do the named steps again (all of them, if none is named).") var force = false
+    @Flag(help: "Events as JSON Lines on standard output.") var json = false
+    @Flag(name: .shortAndLong, help: "No progress; only the result and what went wrong.") var quiet = false
+    @OptionGroup var pipelineOptions: PipelineOptions
+    @OptionGroup var cache: CacheOptions
+
+    func validate() throws {
+        guard (1...1024).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 1024") }
+    }
+
+    func run() async throws {
+        let console = Console()
+        let pipeline = try pipelineOptions.checkedPipeline(file)
+        let plan = pipeline.plan
+        let request = RunRequest(
+            steps: steps, force: force ? (steps.isEmpty ? .all : .named) : .none, jobs: jobs, keepsGoing: keepGoing,
+            commandLine: CommandLine.arguments)
+        let engine = try cache.engine()
+        guard !dryRun else {
+            let forecast = try engine.forecast(plan, request)
+            return ForecastPrinter(console: console, isJSON: json).show(forecast, of: plan)
+        }
+        let printer: any RunPrinter =
+            json ? JSONRunPrinter(console: console) : TextRunPrinter(console: console, isQuiet: quiet)
+        let work = Task { try await engine.run(plan, request) { printer.show($0) } }
+        let signals = Signals(console: console) { work.cancel() }
+        let report = try await work.value
+        if !json { try ReportPrinter(console: console, engine: engine).show(report, of: plan) }
+        switch report.outcome {
+        case .succeeded: return
+        case .failed: throw ExitCode(ExitStatus.stepFailed.rawValue)
+        case .cancelled: throw ExitCode(signals.status ?? ExitStatus.interrupted.rawValue)
+        }
+    }
+}

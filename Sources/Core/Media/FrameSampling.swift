@@ -87,9 +87,8 @@ extension VideoReader {
     ) throws(MediaError) {
         var rendered: Frames?
         while kept.count < sampling.count ?? Int.max, let due = sampling.time(kept.count), due < limit {
-            let picture = try rendered ?? transform(render(frame))
-            rendered = picture
-            try kept.append(picture, time)
+            if rendered == nil { rendered = transform(try render(frame)) }
+            if let rendered { try kept.append(rendered, time) }
         }
     }
 

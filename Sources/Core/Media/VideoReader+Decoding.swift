@@ -92,7 +92,7 @@ extension VideoReader {
 extension InputFormat {
     /// Opens a file by content, never by name: `file:` keeps a name such as `39:colon.mp4` from being a protocol, and
     /// the lists keep out playlists that name other files.
-    init(opening path: String) throws(MediaError) {
+    static func opening(_ path: String) throws(MediaError) -> InputFormat {
         try InputFormat.checkFile(path)
         var options: OpaquePointer?
         av_dict_set(&options, "protocol_whitelist", "file", 0)
@@ -103,9 +103,10 @@ extension InputFormat {
         guard opened >= 0, let context else {
             throw .notMedia(path: path, reason: InputFormat.complaint(opened, path))
         }
-        self.context = context
+        let input = InputFormat(context: context)
         let found = avformat_find_stream_info(context, nil)
         guard found >= 0 else { throw .notMedia(path: path, reason: InputFormat.complaint(found, path)) }
+        return input
     }
 
     private static func checkFile(_ path: String) throws(MediaError) {

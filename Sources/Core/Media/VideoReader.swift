@@ -66,20 +66,20 @@ public struct VideoReader: ~Copyable {
     /// What the file says of itself.
     public let information: VideoInformation
     /// What went wrong so far.
-    public internal(set) var damage = VideoDamage()
+    public internal(set) var damage: VideoDamage
 
     let path: String
     let limits: MediaLimits
     let input: InputFormat
     let stream: Int32
     let decoder: Codec
-    let packet = Packet()
+    let packet: Packet
     /// The picture decoded last.
-    let picture = Picture()
-    var converter = PixelConverter()
+    let picture: Picture
+    var converter: PixelConverter
     var firstTime: Double?
-    var lastTime = 0.0
-    var isDraining = false
+    var lastTime: Double
+    var isDraining: Bool
 
     /// The containers that are opened.
     ///
@@ -94,7 +94,7 @@ public struct VideoReader: ~Copyable {
     public init(_ url: URL, limits: MediaLimits = MediaLimits()) throws(MediaError) {
         _ = LibAV.silenced
         let path = url.path(percentEncoded: false)
-        let input = try InputFormat(opening: path)
+        let input = try InputFormat.opening(path)
         let stream = try input.bestVideo(path)
         let parameters = stream.pointee.codecpar
         guard let parameters else { throw .noVideo(path: path, hasCover: false) }
@@ -102,7 +102,7 @@ public struct VideoReader: ~Copyable {
         guard let codec = avcodec_find_decoder(parameters.pointee.codec_id) else {
             throw .noDecoder(path: path, codec: codecName)
         }
-        decoder = Codec(codec)
+        let decoder = Codec(codec)
         avcodec_parameters_to_context(decoder.context, parameters)
         decoder.context.pointee.max_pixels = Int64(limits.pixels)
         decoder.context.pointee.thread_count = 1
@@ -122,6 +122,14 @@ public struct VideoReader: ~Copyable {
             promisedFrames: stream.promisedFrames, codec: codecName,
             container: String(cString: input.context.pointee.iformat.pointee.name),
             isStill: String(cString: input.context.pointee.iformat.pointee.name).hasSuffix("_pipe"))
+        // All at the end: a struct that cannot be copied must not throw half made.
+        damage = VideoDamage()
+        packet = Packet()
+        picture = Picture()
+        converter = PixelConverter()
+        lastTime = 0
+        isDraining = false
+        self.decoder = decoder
         self.path = path
         self.limits = limits
         self.stream = stream.pointee.index

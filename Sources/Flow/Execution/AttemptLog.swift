@@ -1,0 +1,103 @@
+import Foundation
+public import Logging
+import Synchronization
+
+/// The log of one attempt: kept in a file while the attempt lives, so that it survives the process, and capped.
+///
+/// The beginning and the end of a log tell the most: past the cap, lines in the middle are dropped and counted.
+/// Unaware of lineage and of the terminal.
+final class AttemptLog: Sendable {
+    /// Bytes kept of the beginning, and again of the end.
+    static let cap = 256 << 10
+
+    private struct State {
+        var handle: FileHandle?
+        var written = 0
+        var head = ""
+        var tail: [String] = []
+        var tailBytes = 0
+        var dropped = 0
+    }
+
+    private let state: Mutex<State>
+
+    /// A log that is also written to a file. A file that cannot be written only means that a crash loses the log.
+    init(file: URL? = nil) {
+        var handle: FileHandle?
+        if let file, FileManager.default.createFile(atPath: file.path, contents: nil) {
+            handle = try? FileHandle(forWritingTo: file)
+        }
+        state = Mutex(State(handle: handle))
+    }
+
+    /// Adds one line.
+    func append(_ line: String) {
+        let line = Self.printable(line)
+        state.withLock { state in
+            let bytes = line.utf8.count + 1
+            if state.dropped == 0, state.tail.isEmpty, state.head.utf8.count + bytes <= Self.cap {
+                state.head += line + "\n"
+                try? state.handle?.write(contentsOf: Data((line + "\n").utf8))
+                return
+            }
+            state.tail.append(line)
+            state.tailBytes += bytes
+            while state.tailBytes > Self.cap, state.tail.count > 1 {
+                state.tailBytes -= state.tail.removeFirst().utf8.count + 1
+                state.dropped += 1
+            }
+        }
+    }
+
+    /// All that is kept.
+    var text: String {
+        state.withLock { state in
+            let gap = state.dropped == 0 ? "" : "… \(state.dropped) lines were dropped here …\n"
+            return state.head + gap + state.tail.map { $0 + "\n" }.joined()
+        }
+    }
+
+    /// The last lines.
+    func tail(_ count: Int) -> [String] {
+        text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().suffix(count).map(String.init)
+    }
+
+    /// What a crashed attempt left in its file; nil when there is nothing.
+    static func leftover(in file: URL) -> String? {
+        guard let data = try? Data(contentsOf: file), !data.isEmpty else { return nil }
+        return String(decoding: data.prefix(cap), as: UTF8.self)
+    }
+
+    /// Programs write what they like; a terminal must not obey it, and one line must not be a book.
+    private static func printable(_ line: String) -> String {
+        let longest = 16 << 10
+        var scalars = String.UnicodeScalarView()
+        for scalar in line.unicodeScalars.prefix(longest) {
+            let isControl = scalar.value < 32 && scalar != "\t" || (127..<160).contains(scalar.value)
+            scalars.append(isControl ? "\u{FFFD}" : scalar)
+        }
+        return String(scalars)
+    }
+}
+
+/// Sends what a stage logs into its attempt's log, and to whoever watches the run.
+struct AttemptLogHandler: LogHandler {
+    let log: AttemptLog
+    let watch: @Sendable (Logger.Level, String) -> Void
+    var metadata: Logger.Metadata = [:]
+    var logLevel: Logger.Level = .debug
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let own = metadata.merging(event.metadata ?? [:]) { _, new in new }
+        let facts = own.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
+        for line in "\(event.message)".split(separator: "\n", omittingEmptySubsequences: false) {
+            log.append("\(event.level.rawValue): \(line)\(facts)")
+            watch(event.level, line + facts)
+        }
+    }
+}

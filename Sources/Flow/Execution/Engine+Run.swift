@@ -1,0 +1,105 @@
+import Artifacts
+import Foundation
+public import Lineage
+public import Pipelines
+
+extension Engine {
+    /// Runs what is not known yet. When everything is a hit, nothing at all is written.
+    ///
+    /// Cancelling the task that runs this ends the run in order: stages see it, their attempts end as `cancelled`, and
+    /// the report says so. A failed step does not throw; the report says so too.
+    ///
+    /// - Parameter report: called for every event, from any thread, one at a time per step; it must be quick.
+    /// - Throws: `ExecutionError`, `LineageError`, `StorageError` when no run is possible, or none any longer.
+    public func run(
+        _ plan: Plan, _ request: RunRequest = RunRequest(), report: @escaping @Sendable (RunEvent) -> Void = { _ in }
+    ) async throws -> RunReport {
+        let cancellation = CancellationFlag()
+        return try await withTaskCancellationHandler {
+            try await run(plan, request, cancellation, report)
+        } onCancel: {
+            cancellation.set()
+        }
+    }
+
+    private func run(
+        _ plan: Plan, _ request: RunRequest, _ cancellation: CancellationFlag,
+        _ report: @escaping @Sendable (RunEvent) -> Void
+    ) async throws -> RunReport {
+        let start = ContinuousClock.now
+        let selection = try Selection(plan, request)
+        let digests = try SourceDigests(of: selection.steps, in: lineage) { report(.hashing(path: $0, bytes: $1)) }
+        let planner = planner(selection, digests)
+        let forecast = try forecast(plan, planner)
+        report(.planned(forecast))
+        let result: RunReport
+        if forecast.isUpToDate {
+            let steps = forecast.steps.map { step in
+                report(.hit(step.id, key: step.key?.digest ?? Digest(of: ""), outputs: step.outputs))
+                return RunReport.Step(
+                    id: step.id, stage: step.stage, outcome: .hit, cause: nil, key: step.key?.digest,
+                    outputs: step.outputs, usage: nil)
+            }
+            result = RunReport(
+                run: nil, outcome: .succeeded, steps: steps, seconds: (ContinuousClock.now - start) / .seconds(1))
+        } else {
+            try sweep()
+            let run = try begin(plan, request, digests)
+            report(.runStarted(run))
+            var runner = Runner(self, run, pipeline: plan.name, selection, planner, request, cancellation, report)
+            do {
+                let (steps, decisions) = try await runner.perform()
+                let outcome = Self.outcome(of: steps, cancellation)
+                try lineage.record(decisions, in: run)
+                try lineage.end(run, Self.outcomeRecord(outcome))
+                result = RunReport(
+                    run: run, outcome: outcome, steps: steps, seconds: (ContinuousClock.now - start) / .seconds(1))
+            } catch {
+                // The first error is the one to tell.
+                try? lineage.end(run, cancellation.isSet ? .cancelled : .failed)
+                throw error
+            }
+        }
+        report(.runEnded(result))
+        return result
+    }
+
+    private func begin(_ plan: Plan, _ request: RunRequest, _ digests: SourceDigests) throws -> RunID {
+        let run = try lineage.begin(
+            NewRun(
+                pipeline: plan.name, file: plan.file, text: plan.text, commandLine: request.commandLine,
+                toolVersion: version))
+        try lineage.record(digests.all.map { (digest: $0.digest, manifest: $0.manifest) })
+        return run
+    }
+
+    private static func outcome(of steps: [RunReport.Step], _ cancellation: CancellationFlag) -> RunReport.Outcome {
+        var isComplete = true
+        for step in steps {
+            switch step.outcome {
+            case .failed: return .failed
+            case .hit, .done: continue
+            case .cancelled, .skipped, .notStarted: isComplete = false
+            }
+        }
+        return isComplete ? .succeeded : .cancelled
+    }
+
+    private static func outcomeRecord(_ outcome: RunReport.Outcome) -> RunOutcome {
+        switch outcome {
+        case .succeeded: .succeeded
+        case .failed: .failed
+        case .cancelled: .cancelled
+        }
+    }
+
+    /// Closes the attempts of processes that died and removes what they left behind. Every run that writes does it first.
+    ///
+    /// - Returns: The attempts that were closed.
+    @discardableResult
+    public func sweep() throws -> [AttemptID] {
+        let abandoned = try lineage.abandonDead()
+        try store.sweep()
+        return abandoned
+    }
+}

@@ -1,0 +1,40 @@
+public import Artifacts
+public import Foundation
+public import Lineage
+public import Pipelines
+public import StageKit
+public import Storage
+
+/// Runs plans: decides what is known already, runs the rest, keeps what comes out and writes down where it came from.
+///
+/// A value without state of its own; every method may be called from any thread, and from several processes on one cache.
+/// Unaware of pipeline files, the terminal and what stages do.
+///
+/// ```swift
+/// let engine = Engine(stages: table, store: store, lineage: database, facts: ["kernels": "AVX2", "threads": "2"])
+/// let forecast = try engine.forecast(plan)                                  // run -n, status, dag
+/// let report = try await engine.run(plan, request) { event in printer.show(event) }
+/// ```
+public struct Engine: Sendable {
+    /// What may run.
+    public let stages: StageTable
+    /// Where bytes are kept.
+    public let store: ObjectStore
+    /// Where it is written down what came from what.
+    public let lineage: LineageDatabase
+    /// The version of the tool.
+    public let version: String
+    /// Facts about the machine that go into each attempt's record and never into keys: kernels, BLAS, threads.
+    public let facts: [String: String]
+
+    /// An engine over a cache.
+    public init(
+        stages: StageTable, store: ObjectStore, lineage: LineageDatabase, version: String, facts: [String: String] = [:]
+    ) {
+        self.stages = stages
+        self.store = store
+        self.lineage = lineage
+        self.version = version
+        self.facts = facts
+    }
+}

@@ -1,0 +1,67 @@
+public import Artifacts
+
+/// Where something comes from, or what was made of it, as a tree of values that printers walk.
+public struct LineageTree: Sendable {
+    /// Which way.
+    public enum Direction: String, Hashable, Sendable {
+        /// To the ancestors: down to sources, settings and model digests.
+        case up
+        /// To all that was made of it.
+        case down
+    }
+
+    /// One thing.
+    public final class Node: Sendable {
+        /// What it is.
+        public enum Kind: String, Hashable, Sendable {
+            /// A file's bytes.
+            case object
+            /// A file tree that a step gave or took.
+            case artifact
+            /// One try at a step.
+            case attempt
+            /// A file of the user's.
+            case source
+            /// A part of a model.
+            case model
+        }
+
+        /// What it is.
+        public let kind: Kind
+        /// Unique in the graph: the digest, or the name of an attempt.
+        public let id: String
+        /// One line.
+        public let title: String
+        /// Small facts in the order to show them: settings, versions, sizes, prompts.
+        public let facts: [(name: String, value: String)]
+        /// What it comes from (or what was made of it), each with the name of the port or relation.
+        public let edges: [Edge]
+        /// Whether it was shown with all below it before, and so has no edges here.
+        public let isRepeated: Bool
+
+        init(
+            kind: Kind, id: String, title: String, facts: [(name: String, value: String)], edges: [Edge],
+            isRepeated: Bool
+        ) {
+            self.kind = kind
+            self.id = id
+            self.title = title
+            self.facts = facts
+            self.edges = edges
+            self.isRepeated = isRepeated
+        }
+    }
+
+    /// The way from one thing to another.
+    public struct Edge: Sendable {
+        /// A port, or `made by`, `file of`, `source`, `model`.
+        public let label: String
+        /// What is there.
+        public let node: Node
+    }
+
+    /// Which way the edges go.
+    public let direction: Direction
+    /// What was asked for.
+    public let root: Node
+}

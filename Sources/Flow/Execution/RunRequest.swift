@@ -1,0 +1,36 @@
+public import Pipelines
+
+/// What a person asks of a run, beside the plan.
+public struct RunRequest: Sendable {
+    /// Which steps are done again though their outputs are known.
+    public enum Force: Hashable, Sendable {
+        /// None.
+        case none
+        /// All that are wanted.
+        case all
+        /// All that were named under `steps`.
+        case named
+    }
+
+    /// The steps that are wanted, each with all that feeds it: `samples` means every part, `samples[2]` one. Empty: all.
+    public var steps: [String]
+    /// Which steps are done again.
+    public var force: Force
+    /// How many steps of the light pool run at once; the compute pool runs one.
+    public var jobs: Int
+    /// After a failure: go on with all that does not depend on it. Otherwise nothing new starts, and what runs may end.
+    public var keepsGoing: Bool
+    /// The words of the command line, for the record.
+    public var commandLine: [String]
+
+    /// All steps, in the ordinary way.
+    public init(
+        steps: [String] = [], force: Force = .none, jobs: Int = 1, keepsGoing: Bool = false, commandLine: [String] = []
+    ) {
+        self.steps = steps
+        self.force = force
+        self.jobs = jobs
+        self.keepsGoing = keepsGoing
+        self.commandLine = commandLine
+    }
+}

@@ -1,0 +1,351 @@
+import Artifacts
+import Foundation
+import Lineage
+import Pipelines
+import StageKit
+import Synchronization
+
+/// One run: a loop that alone owns the state. Bodies get values and give values back.
+///
+/// 1. Every step whose inputs are there is looked up under its real key: a hit ends it (early cutoff), a miss queues it.
+/// 2. Queued steps start as their pools have room; each first takes the lease of its key.
+/// 3. A body that comes back ends its step, parks it (another process does the work), or sends it back to wait for
+///    inputs that must be made again.
+struct Runner {
+    /// What comes back from a child task.
+    private enum Completion: Sendable {
+        case ended(NodeID, Attempt.End)
+        /// Another process has the lease.
+        case held(NodeID, by: ProcessIdentity)
+        /// The wait for another process is over; nil when the run was cancelled meanwhile.
+        case waited(NodeID, Lease?)
+        case waitFailed(NodeID, error: String)
+    }
+
+    private let engine: Engine
+    private let run: RunID
+    private let planner: Planner
+    private let pipeline: String
+    private let cancellation: CancellationFlag
+    private let report: @Sendable (RunEvent) -> Void
+    private let selection: Selection
+    private let executor: ComputeExecutor
+    private let leases = LeaseBook()
+
+    private var state: RunState
+    private var outputs: [StepID: [String: Digest]] = [:]
+    private var results: [NodeID: RunReport.Step] = [:]
+    private var decisions: [NodeID: RunStep] = [:]
+    private var keys: [NodeID: StepKey] = [:]
+    private var causes: [NodeID: Cause] = [:]
+    /// Steps at work, or queued, by key: a second step with the same key waits for the first.
+    private var leaders: [Digest: NodeID] = [:]
+    private var followers: [NodeID: [NodeID]] = [:]
+    /// Leases that a wait brought home, for the step that waited.
+    private var leasesInHand: [NodeID: Lease] = [:]
+    /// Steps whose result is known and cannot be used.
+    private var mustRun: [NodeID: Cause] = [:]
+    private var retries: [NodeID: Int] = [:]
+    private var waitErrors: [NodeID: String] = [:]
+    /// Keys that this run computed: what was forced is not done twice.
+    private var computed: Set<Digest> = []
+
+    init(
+        _ engine: Engine, _ run: RunID, pipeline: String, _ selection: Selection, _ planner: Planner,
+        _ request: RunRequest, _ cancellation: CancellationFlag, _ report: @escaping @Sendable (RunEvent) -> Void
+    ) {
+        self.engine = engine
+        self.run = run
+        self.pipeline = pipeline
+        self.selection = selection
+        self.planner = planner
+        self.cancellation = cancellation
+        self.report = report
+        let jobs = max(1, request.jobs)
+        executor = ComputeExecutor(threads: jobs + 1)
+        state = RunState(
+            dependencies: selection.dependencies,
+            pools: selection.steps.map { planner.stages[kind: $0.stage]?.pool ?? .compute },
+            room: [.compute: 1, .light: jobs], keepsGoing: request.keepsGoing)
+    }
+
+    /// Runs to the end and returns what became of each step, in the order of the plan, with the rows for lineage.
+    mutating func perform() async throws -> (steps: [RunReport.Step], decisions: [RunStep]) {
+        let heartbeat = Task { [engine, leases] in
+            while true {
+                try await Task.sleep(for: .seconds(10))
+                // A beat that is missed does no harm; the next one tells the same.
+                if let lost = try? engine.lineage.renew(leases.all) { leases.forget(lost) }
+            }
+        }
+        defer { heartbeat.cancel() }
+        try await withThrowingTaskGroup(of: Completion.self) { group in
+            while true {
+                if cancellation.isSet { state.stop() }
+                repeat {
+                    while let id = state.nextReady() { try lookUp(id) }
+                    while let id = state.start() { try start(id, in: &group) }
+                } while state.hasReady
+                guard !state.isFinished, let completion = try await group.next() else { break }
+                handle(completion, in: &group)
+            }
+            // Waits for other processes are the only children left.
+            group.cancelAll()
+            for try await completion in group {
+                if case .waited(_, let lease?) = completion { try engine.lineage.release(lease) }
+            }
+        }
+        for lease in leasesInHand.values { try engine.lineage.release(lease) }
+        for (index, step) in selection.steps.enumerated() where results[NodeID(index: index)] == nil {
+            end(NodeID(index: index), .notStarted)
+            report(.notStarted(step.id))
+        }
+        let nodes = selection.steps.indices.map(NodeID.init)
+        return (nodes.compactMap { results[$0] }, nodes.compactMap { decisions[$0] })
+    }
+
+    private func step(_ id: NodeID) -> PlannedStep { selection.steps[id.index] }
+
+    // MARK: Before a step
+
+    /// Decides about a step whose inputs are there.
+    private mutating func lookUp(_ id: NodeID) throws {
+        let step = step(id)
+        guard let key = try planner.key(of: step, outputs: { outputs[$0] }) else {
+            preconditionFailure("\(step.id) is ready before its inputs are")
+        }
+        if let old = keys[id], old.digest != key.digest {
+            // What feeds it was made again and came out different while it waited.
+            giveUpLead(id)
+            if let lease = leasesInHand.removeValue(forKey: id) { try engine.lineage.release(lease) }
+        }
+        keys[id] = key
+        if let error = waitErrors.removeValue(forKey: id) { return fail(id, nil, error, []) }
+        if let leader = leaders[key.digest], leader != id {
+            followers[leader, default: []].append(id)
+            return state.park(id)
+        }
+        let judgement =
+            if let cause = mustRun.removeValue(forKey: id) {
+                Planner.Judgement.run(cause)
+            } else {
+                try engine.lineage.read { reader in
+                    try (computed.contains(key.digest) ? planner.unforced : planner)
+                        .judge(step, key, engine.history(of: pipeline, reader))
+                }
+            }
+        switch judgement {
+        case .hit(let attempt, let known):
+            if let lease = leasesInHand.removeValue(forKey: id) { try engine.lineage.release(lease) }
+            outputs[step.id] = known
+            giveUpLead(id)
+            // A step that was recomputed for another keeps its own story.
+            if decisions[id] == nil {
+                end(id, .hit)
+                decisions[id] = RunStep(
+                    step: step.id.description, stage: step.stage.name, decision: .hit, attempt: attempt)
+                report(.hit(step.id, key: key.digest, outputs: known))
+            }
+            _ = state.finish(id, succeeded: true)
+        case .run(let cause):
+            // The first cause stays the cause, whatever happens on the way.
+            causes[id] = causes[id] ?? cause
+            leaders[key.digest] = id
+            state.queue(id)
+        }
+    }
+
+    // MARK: A step at work
+
+    private mutating func start(_ id: NodeID, in group: inout ThrowingTaskGroup<Completion, any Error>) throws {
+        let step = step(id)
+        guard try planner.key(of: step, outputs: { outputs[$0] }) == keys[id] else {
+            // What feeds it was made again and came out different while it was queued.
+            state.park(id)
+            return state.unpark(id)
+        }
+        guard let key = keys[id], let cause = causes[id], let stage = planner.stages[kind: step.stage] else {
+            preconditionFailure("\(step.id) starts without having been looked up")
+        }
+        let isWanted = planner.forced.contains(step.id) || step.isVolatile
+        let mayReuse = !isWanted || computed.contains(key.digest)
+        let fed = Dictionary(uniqueKeysWithValues: Set(step.feedingSteps).map { ($0, outputs[$0] ?? [:]) })
+        let inHand = leasesInHand.removeValue(forKey: id)
+        group.addTask(executorPreference: executor) { [engine, run, planner, cancellation, report, leases] in
+            do {
+                var watch = LeaseWatch()
+                let lease: Lease
+                if let inHand {
+                    lease = inHand
+                } else {
+                    switch try engine.lineage.acquire(key.digest, watch: &watch) {
+                    case .held(let owner): return .held(id, by: owner)
+                    case .acquired(let acquired, _): lease = acquired
+                    }
+                }
+                leases.add(lease)
+                defer { leases.forget([lease]) }
+                // Another process may have published between the look-up and the lease.
+                if mayReuse, let known = try engine.lineage.read({ try engine.known(key.digest, $0) }),
+                    known.missing == nil
+                {
+                    try engine.lineage.release(lease)
+                    return .ended(id, .superseded)
+                }
+                let attempt = Attempt(
+                    engine: engine, run: run, step: step, stage: stage, key: key, cause: cause, lease: lease, fed: fed,
+                    digests: planner.digests, cancellation: cancellation, report: report)
+                return .ended(id, attempt.make())
+            } catch {
+                return .ended(id, .failed(nil, error: "\(error)", logTail: []))
+            }
+        }
+    }
+
+    /// Waits, without taking a thread, until the work is free or its holder is gone.
+    private func wait(
+        for key: Digest, _ id: NodeID, in group: inout ThrowingTaskGroup<Completion, any Error>
+    ) {
+        group.addTask { [engine] in
+            do {
+                var watch = LeaseWatch()
+                var pause = Duration.milliseconds(20)
+                while true {
+                    try await Task.sleep(for: pause)
+                    pause = min(pause * 2, .milliseconds(500))
+                    if case .acquired(let lease, _) = try engine.lineage.acquire(key, watch: &watch) {
+                        return .waited(id, lease)
+                    }
+                }
+            } catch is CancellationError {
+                return .waited(id, nil)
+            } catch {
+                return .waitFailed(id, error: "\(error)")
+            }
+        }
+    }
+
+    private mutating func handle(
+        _ completion: Completion, in group: inout ThrowingTaskGroup<Completion, any Error>
+    ) {
+        switch completion {
+        case .held(let id, let owner):
+            report(.waiting(step(id).id, holder: "process \(owner.pid) on \(owner.host)"))
+            state.park(id)
+            if let key = keys[id] { wait(for: key.digest, id, in: &group) }
+        case .waited(let id, let lease):
+            leasesInHand[id] = lease
+            state.unpark(id)
+        case .waitFailed(let id, let error):
+            waitErrors[id] = error
+            state.unpark(id)
+        case .ended(let id, let end): handle(id, end)
+        }
+    }
+
+    private mutating func handle(_ id: NodeID, _ end: Attempt.End) {
+        let step = step(id)
+        switch end {
+        case .done(let attempt, let given, let usage):
+            outputs[step.id] = given
+            keys[id].map { _ = computed.insert($0.digest) }
+            self.end(id, .done(attempt), usage: usage)
+            decide(id, .run, attempt)
+            report(.finished(step.id, attempt: attempt, outputs: given, usage: usage))
+            giveUpLead(id)
+            _ = state.finish(id, succeeded: true)
+        case .superseded:
+            giveUpLead(id)
+            state.park(id)
+            state.unpark(id)
+        case .inputsGone(let gone): redo(gone, for: id)
+        case .failed(let attempt, let error, let tail): fail(id, attempt, error, tail)
+        case .cancelled(let attempt):
+            self.end(id, .cancelled(attempt))
+            decide(id, attempt == nil ? .skipped : .run, attempt)
+            report(.cancelled(step.id, attempt: attempt))
+            state.stop()
+            giveUpLead(id)
+            // What it feeds was not started: nothing has failed.
+            _ = state.finish(id, succeeded: false)
+        }
+    }
+
+    /// Sends a step back to wait while what feeds it is made again.
+    private mutating func redo(
+        _ gone: [(producer: StepID, port: String, isDamaged: Bool, reason: String)], for id: NodeID
+    ) {
+        retries[id, default: 0] += 1
+        if let first = gone.first, retries[id, default: 0] > 2 {
+            let error = ExecutionError.notReproducible(step: first.producer, port: first.port, reason: first.reason)
+            return fail(id, nil, "\(error)", [])
+        }
+        var producers: Set<NodeID> = []
+        for loss in gone {
+            let producer = selection.node(of: loss.producer)
+            guard producers.insert(producer).inserted, state[producer] == .done else { continue }
+            mustRun[producer] = loss.isDamaged ? .outputDamaged(port: loss.port) : .outputMissing(port: loss.port)
+            causes[producer] = nil
+            report(.recomputing(loss.producer, port: loss.port, neededBy: step(id).id))
+        }
+        giveUpLead(id)
+        skip(state.redo(producers, for: id))
+    }
+
+    // MARK: After a step
+
+    private mutating func fail(_ id: NodeID, _ attempt: AttemptID?, _ error: String, _ tail: [String]) {
+        end(id, .failed(attempt, error))
+        decide(id, .run, attempt)
+        report(.failed(step(id).id, attempt: attempt, error: error, logTail: tail))
+        giveUpLead(id)
+        skip(state.finish(id, succeeded: false))
+    }
+
+    private mutating func skip(_ skipped: [NodeID]) {
+        for id in skipped {
+            guard case .skipped(let cause) = state[id] else { continue }
+            end(id, .skipped(because: step(cause).id))
+            decide(id, .skipped, nil)
+            report(.skipped(step(id).id, because: step(cause).id))
+        }
+    }
+
+    /// The step works no longer under its key: those that wait for it are looked up again.
+    private mutating func giveUpLead(_ id: NodeID) {
+        guard let key = keys[id]?.digest, leaders[key] == id else { return }
+        leaders[key] = nil
+        for follower in followers.removeValue(forKey: id) ?? [] { state.unpark(follower) }
+    }
+
+    private mutating func end(_ id: NodeID, _ outcome: RunReport.StepOutcome, usage: ResourceUsage? = nil) {
+        let step = step(id)
+        let didRun =
+            switch outcome {
+            case .done, .failed, .cancelled: true
+            case .hit, .skipped, .notStarted: false
+            }
+        results[id] = RunReport.Step(
+            id: step.id, stage: step.stage, outcome: outcome, cause: didRun ? causes[id] : nil,
+            key: keys[id]?.digest, outputs: outputs[step.id] ?? [:], usage: usage)
+        if outcome == .notStarted { decide(id, .skipped, nil) }
+    }
+
+    private mutating func decide(_ id: NodeID, _ decision: RunStep.Decision, _ attempt: AttemptID?) {
+        let step = step(id)
+        decisions[id] = RunStep(
+            step: step.id.description, stage: step.stage.name, decision: decision,
+            cause: causes[id]?.description, attempt: attempt)
+    }
+}
+
+/// The leases that the bodies of a run hold, for the heartbeat.
+private final class LeaseBook: Sendable {
+    private let leases = Mutex<Set<Lease>>([])
+
+    var all: [Lease] { leases.withLock(Array.init) }
+
+    func add(_ lease: Lease) { leases.withLock { _ = $0.insert(lease) } }
+
+    func forget(_ gone: [Lease]) { leases.withLock { $0.subtract(gone) } }
+}

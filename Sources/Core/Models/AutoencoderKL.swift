@@ -1,6 +1,7 @@
 public import Autograd
 public import Foundation
 public import Layers
+import Tensors
 
 /// The image autoencoder of latent diffusion models: pixels to latents an eighth as wide and high, and back.
 ///
@@ -22,7 +23,7 @@ public struct AutoencoderKL {
         try weights.finish()
     }
 
-    /// Opens a folder that diffusers wrote: config.json and weights. Throws `ModelsError` or `CheckpointError`.
+    /// Opens a folder that diffusers wrote: config.json and weights. Throws `ModelsError`, `CheckpointError` or `WeightsError`.
     public init(folder: URL) throws {
         self = try ModelFolder.build(folder) { weights in
             try Self(unchecked: Configuration(file: folder.appending(path: "config.json")), weights)
@@ -50,15 +51,20 @@ public struct AutoencoderKL {
     ///
     /// The latent that the network works on is `scalingFactor` times a sample (or the mean).
     /// - Parameter pixels: `[n, H, W, in_channels]` in [-1, 1].
-    /// - Returns: mean and log variance (held to [-30, 20]), each `[n, h, w, latent_channels]`, not scaled.
+    /// - Returns: mean and log variance (held to [-30, 20]), each `[n, h, w, latent_channels]`, not scaled. No
+    ///   gradient goes through the variance.
     public func encode(_ pixels: Variable) -> (mean: Variable, logarithmicVariance: Variable) {
         precondition(
             pixels.shape.count == 4 && pixels.shape[3] == configuration.inChannels,
             "pixels \(pixels.shape) are not [n, H, W, \(configuration.inChannels)]")
         var moments = encoder(pixels)
         if let quantConvolution { moments = quantConvolution(moments) }
-        let halves = moments.splitChannels([configuration.latentChannels, configuration.latentChannels])
-        return (halves[0], halves[1].clamped(to: -30...20))
+        let latents = configuration.latentChannels
+        let channels = moments.permuted([3, 0, 1, 2])
+        let mean = channels[rows: 0..<latents].permuted([1, 2, 3, 0])
+        var variance = channels[rows: latents..<2 * latents].permuted([1, 2, 3, 0]).value
+        variance.write { for i in $0.indices { $0[i] = min(max($0[i], -30), 20) } }
+        return (mean, Variable(variance))
     }
 
     /// Images for latents.

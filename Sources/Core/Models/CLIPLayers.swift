@@ -2,17 +2,17 @@ import Autograd
 import Layers
 
 /// The activation between the two layers of a feed-forward, by its name in config.json.
-enum Activation: String, Hashable, Sendable, CaseIterable {
+enum FeedForwardActivation: String, Hashable, Sendable, CaseIterable {
     case gelu
     case quickGelu = "quick_gelu"
 
-    init(_ file: ConfigurationFile, _ key: String = "hidden_act", standard: Activation) throws {
+    init(_ file: ConfigurationFile, _ key: String = "hidden_act", standard: FeedForwardActivation) throws {
         guard let name = file.string(key) else {
             self = standard
             return
         }
-        guard let known = Activation(rawValue: name) else {
-            throw file.wrong(key, name, Activation.allCases.map(\.rawValue).joined(separator: ", "))
+        guard let known = FeedForwardActivation(rawValue: name) else {
+            throw file.wrong(key, name, FeedForwardActivation.allCases.map(\.rawValue).joined(separator: ", "))
         }
         self = known
     }
@@ -29,7 +29,10 @@ enum Activation: String, Hashable, Sendable, CaseIterable {
 struct CLIPEncoder {
     private let layers: [CLIPEncoderLayer]
 
-    init(_ weights: Weights, width: Int, inner: Int, heads: Int, layers: Int, activation: Activation, epsilon: Double) {
+    init(
+        _ weights: Weights, width: Int, inner: Int, heads: Int, layers: Int, activation: FeedForwardActivation,
+        epsilon: Double
+    ) {
         self.layers = (0..<layers).map {
             CLIPEncoderLayer(
                 weights.at("layers.\($0)"), width: width, inner: inner, heads: heads, activation: activation,
@@ -56,17 +59,20 @@ private struct CLIPEncoderLayer {
     private let fc1: Linear
     private let fc2: Linear
     private let heads: Int
-    private let activation: Activation
+    private let activation: FeedForwardActivation
 
-    init(_ weights: Weights, width: Int, inner: Int, heads: Int, activation: Activation, epsilon: Double) {
+    init(
+        _ weights: Weights, width: Int, inner: Int, heads: Int, activation: FeedForwardActivation,
+        epsilon: Double
+    ) {
         key = Linear(weights, "self_attn.k_proj", in: width, out: width, bias: true)
         value = Linear(weights, "self_attn.v_proj", in: width, out: width, bias: true)
         query = Linear(weights, "self_attn.q_proj", in: width, out: width, bias: true)
         out = Linear(weights, "self_attn.out_proj", in: width, out: width, bias: true)
-        norm1 = LayerNorm(weights, "layer_norm1", channels: width, epsilon: epsilon)
+        norm1 = LayerNorm(weights, "layer_norm1", channels: width, epsilon: Float(epsilon))
         fc1 = Linear(weights, "mlp.fc1", in: width, out: inner, bias: true)
         fc2 = Linear(weights, "mlp.fc2", in: inner, out: width, bias: true)
-        norm2 = LayerNorm(weights, "layer_norm2", channels: width, epsilon: epsilon)
+        norm2 = LayerNorm(weights, "layer_norm2", channels: width, epsilon: Float(epsilon))
         self.heads = heads
         self.activation = activation
     }

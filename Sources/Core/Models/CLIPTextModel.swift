@@ -23,7 +23,7 @@ public struct CLIPTextModel {
         try weights.finish()
     }
 
-    /// Opens a folder that transformers wrote: config.json and weights. Throws `ModelsError` or `CheckpointError`.
+    /// Opens a folder that transformers wrote: config.json and weights. Throws `ModelsError`, `CheckpointError` or `WeightsError`.
     public init(folder: URL) throws {
         self = try ModelFolder.build(folder) { weights in
             try Self(unchecked: CLIPTextConfiguration(file: folder.appending(path: "config.json")), weights)
@@ -33,15 +33,17 @@ public struct CLIPTextModel {
     init(unchecked configuration: CLIPTextConfiguration, _ weights: Weights) {
         self.configuration = configuration
         self.weights = weights
-        let (inside, width) = (weights.at("text_model"), configuration.hiddenSize)
+        let width = configuration.hiddenSize
+        // transformers 5 saves the bare text model without its prefix.
+        let inside = weights.module("text_model", ifHolding: "final_layer_norm.weight", shape: [width])
         tokenEmbedding = Embedding(
-            inside, "embeddings.token_embedding", count: configuration.vocabularySize, channels: width)
+            inside, "embeddings.token_embedding", rows: configuration.vocabularySize, channels: width)
         positionEmbedding = Embedding(
-            inside, "embeddings.position_embedding", count: configuration.maximumPositions, channels: width)
+            inside, "embeddings.position_embedding", rows: configuration.maximumPositions, channels: width)
         encoder = CLIPEncoder(
             inside.at("encoder"), width: width, inner: configuration.intermediateSize, heads: configuration.heads,
             layers: configuration.layers, activation: configuration.activation, epsilon: configuration.normEpsilon)
-        finalNorm = LayerNorm(inside, "final_layer_norm", channels: width, epsilon: configuration.normEpsilon)
+        finalNorm = LayerNorm(inside, "final_layer_norm", channels: width, epsilon: Float(configuration.normEpsilon))
     }
 
     /// `last_hidden_state`, `[b, L, hidden_size]`, for rows of ids of equal length L ≤ `max_position_embeddings`.
@@ -95,7 +97,7 @@ public struct CLIPTextConfiguration: Hashable, Sendable {
     public var normEpsilon = 1e-5
     /// The id that ends a text, as the config gives it: 2 in old ones.
     public var endID = 49407
-    var activation = Activation.quickGelu
+    var activation = FeedForwardActivation.quickGelu
 
     /// The defaults of the reference class.
     public init() {}
@@ -113,7 +115,7 @@ public struct CLIPTextConfiguration: Hashable, Sendable {
         maximumPositions = try file.int("max_position_embeddings", maximumPositions)
         normEpsilon = try file.double("layer_norm_eps", normEpsilon)
         endID = try file.side("eos_token_id", endID)
-        activation = try Activation(file, standard: .quickGelu)
+        activation = try FeedForwardActivation(file, standard: .quickGelu)
         guard heads > 0, hiddenSize % heads == 0 else {
             throw file.wrong("num_attention_heads", "\(heads)", "a divisor of hidden_size \(hiddenSize)")
         }

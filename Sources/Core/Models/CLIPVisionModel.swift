@@ -1,6 +1,7 @@
 public import Autograd
 public import Foundation
 public import Layers
+import Tensors
 
 /// The image encoder of CLIP without its projection; the part that `CLIPModel` and
 /// `CLIPVisionModelWithProjection` share.
@@ -19,19 +20,20 @@ public struct CLIPVisionModel {
 
     init(_ configuration: CLIPVisionConfiguration, _ weights: Weights) {
         self.configuration = configuration
-        let (inside, width) = (weights.at("vision_model"), configuration.hiddenSize)
-        classEmbedding = inside.parameter("embeddings.class_embedding", shape: [width], initial: .normal(1))
+        let width = configuration.hiddenSize
+        let inside = weights.module("vision_model", ifHolding: "post_layernorm.weight", shape: [width])
+        classEmbedding = inside.parameter("embeddings.class_embedding", shape: [width], initial: .normal(deviation: 1))
         patchEmbedding = Convolution2D(
             inside, "embeddings.patch_embedding", in: configuration.channels, out: width,
             kernel: configuration.patchSize, stride: configuration.patchSize, bias: false)
         positionEmbedding = Embedding(
-            inside, "embeddings.position_embedding", count: configuration.positions, channels: width)
+            inside, "embeddings.position_embedding", rows: configuration.positions, channels: width)
         // The reference spells it so.
-        normIn = LayerNorm(inside, "pre_layrnorm", channels: width, epsilon: configuration.normEpsilon)
+        normIn = LayerNorm(inside, "pre_layrnorm", channels: width, epsilon: Float(configuration.normEpsilon))
         encoder = CLIPEncoder(
             inside.at("encoder"), width: width, inner: configuration.intermediateSize, heads: configuration.heads,
             layers: configuration.layers, activation: configuration.activation, epsilon: configuration.normEpsilon)
-        normOut = LayerNorm(inside, "post_layernorm", channels: width, epsilon: configuration.normEpsilon)
+        normOut = LayerNorm(inside, "post_layernorm", channels: width, epsilon: Float(configuration.normEpsilon))
     }
 
     /// `last_hidden_state`, `[n, 1 + patches, hidden_size]`, not normalised; pixels are `[n, size, size, 3]`, normalised
@@ -74,7 +76,7 @@ public struct CLIPVisionModelWithProjection {
         try weights.finish()
     }
 
-    /// Opens a folder that transformers wrote: config.json and weights. Throws `ModelsError` or `CheckpointError`.
+    /// Opens a folder that transformers wrote: config.json and weights. Throws `ModelsError`, `CheckpointError` or `WeightsError`.
     public init(folder: URL) throws {
         self = try ModelFolder.build(folder) { weights in
             try Self(unchecked: CLIPVisionConfiguration(file: folder.appending(path: "config.json")), weights)
@@ -117,7 +119,7 @@ public struct CLIPVisionConfiguration: Hashable, Sendable {
     public var patchSize = 32
     /// The epsilon of every LayerNorm.
     public var normEpsilon = 1e-5
-    var activation = Activation.quickGelu
+    var activation = FeedForwardActivation.quickGelu
 
     /// Tokens: the class token and one for each patch.
     public var positions: Int { (imageSize / patchSize) * (imageSize / patchSize) + 1 }
@@ -138,7 +140,7 @@ public struct CLIPVisionConfiguration: Hashable, Sendable {
         imageSize = try file.side("image_size", imageSize)
         patchSize = try file.side("patch_size", patchSize)
         normEpsilon = try file.double("layer_norm_eps", normEpsilon)
-        activation = try Activation(file, standard: .quickGelu)
+        activation = try FeedForwardActivation(file, standard: .quickGelu)
         guard heads > 0, hiddenSize % heads == 0 else {
             throw file.wrong("num_attention_heads", "\(heads)", "a divisor of hidden_size \(hiddenSize)")
         }

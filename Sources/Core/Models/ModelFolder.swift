@@ -1,6 +1,6 @@
+import Checkpoints
 public import Foundation
-public import Layers
-public import Tensors
+import Layers
 
 /// A folder with one model as diffusers or transformers write it: config.json, which names the class, and weights.
 public struct ModelFolder: Sendable {
@@ -13,6 +13,7 @@ public struct ModelFolder: Sendable {
         case clipVisionModelWithProjection = "CLIPVisionModelWithProjection"
         case clipModel = "CLIPModel"
         case videoMAEModel = "VideoMAEModel"
+        /// The encoder of the pre-trained model; the decoder is ignored.
         case videoMAEForPreTraining = "VideoMAEForPreTraining"
         case videoMAEForVideoClassification = "VideoMAEForVideoClassification"
     }
@@ -22,32 +23,98 @@ public struct ModelFolder: Sendable {
     /// What config.json says it is.
     public let modelClass: Class
 
-    /// The class name that a folder's config.json (or scheduler_config.json) gives, ours or not: who can run more than
-    /// networks, such as a scheduler, looks here first. Throws `ModelsError` when there is none.
-    public static func className(of folder: URL) throws -> String { fatalError("\(folder)") }
+    /// The class name that a folder's `config.json` (else `scheduler_config.json`) gives, ours or not: who can run more
+    /// than networks, such as a scheduler, looks here first. Throws `ModelsError` when there is none.
+    public static func className(of folder: URL) throws -> String {
+        let scheduler = folder.appending(path: "scheduler_config.json")
+        var url = folder.appending(path: "config.json")
+        if !exists(url), exists(scheduler) { url = scheduler }
+        let file = try ConfigurationFile(url: url)
+        guard let name = try file.string("_class_name") ?? file.strings("architectures", []).first else {
+            throw ModelsError.unreadable(file: file.name, why: "it has neither `_class_name` nor `architectures`")
+        }
+        return name
+    }
 
     /// Opens a folder by its config.json. Throws `ModelsError.unknownClass` when it is none of ours.
-    public init(_ url: URL) throws { fatalError("\(url)") }
+    public init(_ url: URL) throws {
+        let name = try Self.className(of: url)
+        guard let known = Class(rawValue: name) else {
+            throw ModelsError.unknownClass(
+                file: url.appending(path: "config.json").path(percentEncoded: false), name: name,
+                known: Class.allCases.map(\.rawValue))
+        }
+        self.url = url
+        modelClass = known
+    }
 
     /// What is wrong with the folder, from headers alone: each missing or misshapen tensor with both shapes and the
     /// file; empty when the model would load.
-    public static func check(_ folder: URL) -> [String] { fatalError("\(folder)") }
+    public static func check(_ folder: URL) -> [String] {
+        do {
+            let model = try ModelFolder(folder)
+            let checkpoint = try Checkpoint.open(folder)
+            let weights = Weights(CheckpointWeights(checkpoint), readsValues: false)
+            try model.declare(weights)
+            return weights.problems.map { "\(checkpoint.file(of: $0)): \($0)" }
+        } catch {
+            return ["\(error)"]
+        }
+    }
 
-    /// Runs the model on tensors with the names and layouts of the reference class (channels first), and gives its
-    /// outputs likewise. Throws `ModelsError` when an input is missing or does not fit.
-    ///
-    /// - `sample` [b, c, f, h, w], `timestep`, `encoder_hidden_states` → `sample`
-    /// - `pixel_values` [n, 3, H, W] → `mean`, `logvar`; `latents` [n, c, h, w] → `sample` (AutoencoderKL)
-    /// - `input_ids` → `last_hidden_state`, `pooler_output`, `text_embeds`
-    /// - `pixel_values` → `last_hidden_state`, `pooler_output`, `image_embeds`
-    /// - `pixel_values` [b, f, 3, h, w] → `last_hidden_state`, `logits` (VideoMAE)
-    public func forward(_ inputs: [String: NumericArray]) throws -> [String: Tensor] { fatalError("\(inputs)") }
+    /// How many numbers the model holds, by its configuration. Throws `ModelsError`.
+    public func parameterCount() throws -> Int {
+        let weights = Weights(RandomWeights(seed: 0), readsValues: false)
+        try declare(weights)
+        return weights.parameterCount
+    }
+
+    /// Asks for every parameter of the model.
+    private func declare(_ weights: Weights) throws {
+        let configuration = url.appending(path: "config.json")
+        switch modelClass {
+        case .unet3DConditionModel:
+            _ = try UNet3DConditionModel(unchecked: .init(file: configuration), weights)
+        case .autoencoderKL: _ = try AutoencoderKL(unchecked: .init(file: configuration), weights)
+        case .clipTextModel: _ = try CLIPTextModel(unchecked: .init(file: configuration), weights)
+        case .clipTextModelWithProjection:
+            _ = try CLIPTextModelWithProjection(unchecked: .init(file: configuration), weights)
+        case .clipVisionModelWithProjection:
+            _ = try CLIPVisionModelWithProjection(unchecked: .init(file: configuration), weights)
+        case .clipModel: _ = try CLIPModel(unchecked: .init(file: configuration), weights)
+        case .videoMAEModel, .videoMAEForPreTraining:
+            _ = try VideoMAEModel(unchecked: .init(file: configuration), weights)
+        case .videoMAEForVideoClassification:
+            _ = try VideoMAEForVideoClassification(unchecked: .init(file: configuration), weights)
+        }
+    }
+
+    /// Opens the weights of a folder, builds a model from them and makes sure that it has them all.
+    static func build<Model>(_ folder: URL, _ body: (Weights) throws -> Model) throws -> Model {
+        let configuration = folder.appending(path: "config.json")
+        guard exists(configuration) else {
+            throw ModelsError.missingFile(
+                file: configuration.path(percentEncoded: false), neededFor: "the model in this folder")
+        }
+        let checkpoint = try Checkpoint.open(folder)
+        let weights = Weights(CheckpointWeights(checkpoint))
+        let model = try body(weights)
+        try weights.finish(checkpoint.location.path(percentEncoded: false))
+        return model
+    }
+
+    private static func exists(_ url: URL) -> Bool {
+        FileManager.default.fileExists(atPath: url.path(percentEncoded: false))
+    }
 }
 
-/// A tensor of numbers or of whole numbers, as files have them.
-public enum NumericArray: Sendable {
-    /// Float numbers.
-    case numbers(Tensor)
-    /// Whole numbers with their shape.
-    case integers([Int], shape: [Int])
+extension Checkpoint {
+    /// The file that has the tensor that a problem is about, else the checkpoint's.
+    fileprivate func file(of problem: WeightProblem) -> String {
+        let whole = location.path(percentEncoded: false)
+        switch problem {
+        case .missing: return whole
+        case .misshapen(let name, _, _), .unreadable(let name, _): return entry(name)?.file ?? whole
+        }
+    }
 }

@@ -6,8 +6,6 @@ public enum ModelsError: Error, Hashable, Sendable, CustomStringConvertible {
     case unreadable(file: String, why: String)
     /// The configuration asks for something that we do not have.
     case unsupported(file: String, key: String, value: String, supported: String)
-    /// Tensors are missing or misshapen: one sentence each.
-    case badTensors(folder: String, problems: [String])
     /// No model of ours has this class name.
     case unknownClass(file: String, name: String, known: [String])
     /// `forward` was not given a tensor that it needs.
@@ -23,10 +21,6 @@ public enum ModelsError: Error, Hashable, Sendable, CustomStringConvertible {
         case .unreadable(let file, let why): "\(file) cannot be read: \(why)"
         case .unsupported(let file, let key, let value, let supported):
             "\(file): `\(key)` is \(value), which is not supported; supported: \(supported)"
-        case .badTensors(let folder, let problems):
-            "\(folder): \(problems.count) of its tensors do not fit its config.json:"
-                + problems.prefix(20).map { "\n  " + $0 }.joined()
-                + (problems.count > 20 ? "\n  and \(problems.count - 20) more" : "")
         case .unknownClass(let file, let name, let known):
             "\(file) names the class \(name), which is none of \(known.joined(separator: ", "))"
         case .missingInput(let name, let model, let given):

@@ -17,10 +17,10 @@ struct ResnetBlock {
         _ weights: Weights, in channels: Int, out: Int, timeEmbedding: Int? = nil, groups: Int, epsilon: Double,
         scale: Double = 1
     ) {
-        norm1 = GroupNorm(weights, "norm1", groups: groups, channels: channels, epsilon: epsilon)
+        norm1 = GroupNorm(weights, "norm1", groups: groups, channels: channels, epsilon: Float(epsilon))
         conv1 = Convolution2D(weights, "conv1", in: channels, out: out, kernel: 3, padding: 1)
         timeProjection = timeEmbedding.map { Linear(weights, "time_emb_proj", in: $0, out: out, bias: true) }
-        norm2 = GroupNorm(weights, "norm2", groups: groups, channels: out, epsilon: epsilon)
+        norm2 = GroupNorm(weights, "norm2", groups: groups, channels: out, epsilon: Float(epsilon))
         conv2 = Convolution2D(weights, "conv2", in: out, out: out, kernel: 3, padding: 1)
         shortcut = channels == out ? nil : Convolution2D(weights, "conv_shortcut", in: channels, out: out, kernel: 1)
         self.scale = scale
@@ -32,9 +32,7 @@ struct ResnetBlock {
     func callAsFunction(_ x: Variable, timeEmbedding: Variable? = nil) -> Variable {
         var h = conv1(norm1(x, activation: .silu))
         if let timeProjection, let timeEmbedding {
-            let (shape, batch) = (h.shape, timeEmbedding.shape[0])
-            h = h.reshaped([batch, shape[0] / batch * shape[1] * shape[2], shape[3]])
-                .addingBroadcast(timeProjection(timeEmbedding)).reshaped(shape)
+            h = h.addingBroadcast(timeProjection(timeEmbedding))
         }
         h = conv2(norm2(h, activation: .silu))
         let sum = (shortcut.map { $0(x) } ?? x) + h

@@ -12,10 +12,9 @@ struct TemporalConvolution {
         var convolutions: [Convolution2D] = []
         for stage in 1...4 {
             norms.append(GroupNorm(weights, "conv\(stage).0", groups: groups, channels: channels, epsilon: 1e-5))
-            // Index 2 or 3 in the reference: later stages have a dropout between.
+            // Index 2 or 3 in the reference: its later stages have a dropout between.
             convolutions.append(
-                Convolution2D(
-                    weights, "conv\(stage).\(stage == 1 ? 2 : 3)", temporal: channels, zeros: stage == 4))
+                Convolution2D(weights, "conv\(stage).\(stage == 1 ? 2 : 3)", temporal: channels, zeros: stage == 4))
         }
         self.norms = norms
         self.convolutions = convolutions
@@ -24,9 +23,7 @@ struct TemporalConvolution {
     /// `[b * f, h, w, c]` in and out.
     func callAsFunction(_ x: Variable, batch: Int) -> Variable {
         let shape = x.shape
-        // Frames as rows and positions as columns of one image per video: the kernel (3, 1) then runs over frames.
-        let video = [batch, shape[0] / batch, shape[1] * shape[2], shape[3]]
-        var y = x.reshaped(video)
+        var y = x.reshaped([batch, shape[0] / batch, shape[1] * shape[2], shape[3]])
         for (norm, convolution) in zip(norms, convolutions) { y = convolution(norm(y, activation: .silu)) }
         return x + y.reshaped(shape)
     }

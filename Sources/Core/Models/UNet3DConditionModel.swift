@@ -32,7 +32,7 @@ public struct UNet3DConditionModel {
         try weights.finish()
     }
 
-    /// Opens a folder that diffusers wrote: config.json and weights. Throws `ModelsError` or `CheckpointError`.
+    /// Opens a folder that diffusers wrote: config.json and weights. Throws `ModelsError`, `CheckpointError` or `WeightsError`.
     public init(folder: URL) throws {
         self = try ModelFolder.build(folder) { weights in
             try Self(unchecked: Configuration(file: folder.appending(path: "config.json")), weights)
@@ -65,7 +65,8 @@ public struct UNet3DConditionModel {
         }
         midBlock = UNetMidBlock(weights.at("mid_block"), configuration)
         convNormOut = GroupNorm(
-            weights, "conv_norm_out", groups: configuration.groups, channels: first, epsilon: configuration.normEpsilon)
+            weights, "conv_norm_out", groups: configuration.groups, channels: first,
+            epsilon: Float(configuration.normEpsilon))
         convOut = Convolution2D(weights, "conv_out", in: first, out: configuration.outChannels, kernel: 3, padding: 1)
     }
 
@@ -80,7 +81,7 @@ public struct UNet3DConditionModel {
     ///   - skipsTemporalWhenSingleFrame: with one frame, leave out every temporal layer as MotionDirector does; diffusers
     ///     runs them (diffusion.md 2.8).
     ///   - checkpointing: keep only the inputs of layers for the backward pass and compute the rest again.
-    ///   - observer: receives values on the way; see `observationPoints` in the tests.
+    ///   - observer: receives values on the way, under the module paths of the reference.
     /// - Returns: `[b, f, h, w, out_channels]`.
     public func callAsFunction(
         sample: Variable, timestep: [Int], context: Variable, adapters: Adapters = .none,
@@ -91,7 +92,8 @@ public struct UNet3DConditionModel {
             shape.count == 5 && shape[4] == configuration.inChannels,
             "sample \(shape) is not [b, f, h, w, \(configuration.inChannels)]")
         let (batch, frames, height, width) = (shape[0], shape[1], shape[2], shape[3])
-        precondition(timestep.count == batch || timestep.count == 1, "\(timestep.count) timesteps for a batch of \(batch)")
+        precondition(
+            timestep.count == batch || timestep.count == 1, "\(timestep.count) timesteps for a batch of \(batch)")
         precondition(
             context.shape.count == 3 && (batch * frames) % context.shape[0] == 0
                 && context.shape[0] % batch == 0 && context.shape[2] == configuration.crossAttentionDimension,
@@ -119,9 +121,9 @@ public struct UNet3DConditionModel {
             x = block(x, pass, &skips)
             observer?("up_blocks.\(step)", x.value)
         }
-        let normed = convNormOut(x)
-        observer?("conv_norm_out", normed.value)
-        let y = convOut(normed.silu())
+        // What the reference calls conv_norm_out is before the activation, which we otherwise take in one pass.
+        observer?("conv_norm_out", convNormOut(x).value)
+        let y = convOut(convNormOut(x, activation: .silu))
         observer?("conv_out", y.value)
         return y.reshaped([batch, frames, height, width, configuration.outChannels])
     }

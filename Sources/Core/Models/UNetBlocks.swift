@@ -18,13 +18,7 @@ struct UNetPass {
     ///
     /// The rows are added outside the checkpoint: they may themselves depend on parameters.
     func temporal(_ transformer: TemporalTransformer, _ x: Variable) -> Variable {
-        var x = x
-        if let rows = adapters.addedRows(at: transformer.path) {
-            let shape = x.shape
-            x = x.reshaped([batch, shape[0] / batch * shape[1] * shape[2], shape[3]])
-                .addingBroadcast(rows).reshaped(shape)
-        }
-        return saving([x]) { transformer($0[0], batch: batch, adapters) }
+        saving([adapters.injecting(x, at: transformer.path)]) { transformer($0[0], batch: batch, adapters) }
     }
 
     /// Runs a piece of the network, keeping only its inputs when the pass asks for that.

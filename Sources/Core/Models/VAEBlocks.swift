@@ -1,8 +1,9 @@
 import Autograd
 import Layers
+import Tensors
 
 /// Every normalisation of the autoencoder has this epsilon.
-private let epsilon = 1e-6
+private let epsilon: Double = 1e-6
 
 /// `Encoder` of the reference: pixels `[n, H, W, 3]` to moments `[n, h, w, 2 * latents]`.
 struct VAEEncoder {
@@ -15,7 +16,8 @@ struct VAEEncoder {
     init(_ weights: Weights, _ configuration: AutoencoderKL.Configuration) {
         let channels = configuration.blockOutChannels
         let (last, groups) = (channels.count - 1, configuration.groups)
-        convIn = Convolution2D(weights, "conv_in", in: configuration.inChannels, out: channels[0], kernel: 3, padding: 1)
+        convIn = Convolution2D(
+            weights, "conv_in", in: configuration.inChannels, out: channels[0], kernel: 3, padding: 1)
         levels = channels.indices.map { level in
             let inside = weights.at("down_blocks.\(level)")
             let (from, to) = (level == 0 ? channels[0] : channels[level - 1], channels[level])
@@ -28,11 +30,11 @@ struct VAEEncoder {
             // Zeros to the right and below only, unlike the denoising network.
             let downsampler = Convolution2D(
                 inside, "downsamplers.0.conv", in: to, out: to, kernel: 3, stride: 2,
-                padding: .init(top: 0, left: 0, bottom: 1, right: 1))
+                padding: Kernels.Padding(bottom: 1, right: 1))
             return (resnets, downsampler)
         }
         middle = VAEMiddle(weights.at("mid_block"), channels: channels[last], configuration)
-        normOut = GroupNorm(weights, "conv_norm_out", groups: groups, channels: channels[last], epsilon: epsilon)
+        normOut = GroupNorm(weights, "conv_norm_out", groups: groups, channels: channels[last], epsilon: Float(epsilon))
         convOut = Convolution2D(
             weights, "conv_out", in: channels[last], out: 2 * configuration.latentChannels, kernel: 3, padding: 1)
     }
@@ -72,7 +74,7 @@ struct VAEDecoder {
             guard step < last else { return (resnets, nil) }
             return (resnets, Convolution2D(inside, "upsamplers.0.conv", in: to, out: to, kernel: 3, padding: 1))
         }
-        normOut = GroupNorm(weights, "conv_norm_out", groups: groups, channels: channels[last], epsilon: epsilon)
+        normOut = GroupNorm(weights, "conv_norm_out", groups: groups, channels: channels[last], epsilon: Float(epsilon))
         convOut = Convolution2D(
             weights, "conv_out", in: channels[last], out: configuration.outChannels, kernel: 3, padding: 1)
     }
@@ -108,7 +110,8 @@ private struct VAEMiddle {
     }
 }
 
-/// `Attention` of the reference as the autoencoder uses it: one head as wide as the channels, biases everywhere.
+/// `Attention` of the reference as the autoencoder uses it: one head as wide as the channels, biases everywhere. Old
+/// files have it under the names of an older class, some as 1×1 convolutions.
 private struct VAEAttention {
     private let norm: GroupNorm
     private let query: Linear
@@ -117,11 +120,11 @@ private struct VAEAttention {
     private let out: Linear
 
     init(_ weights: Weights, channels: Int, groups: Int) {
-        norm = GroupNorm(weights, "group_norm", groups: groups, channels: channels, epsilon: epsilon)
-        query = Linear(weights, "to_q", in: channels, out: channels, bias: true)
-        key = Linear(weights, "to_k", in: channels, out: channels, bias: true)
-        value = Linear(weights, "to_v", in: channels, out: channels, bias: true)
-        out = Linear(weights, "to_out.0", in: channels, out: channels, bias: true)
+        norm = GroupNorm(weights, "group_norm", groups: groups, channels: channels, epsilon: Float(epsilon))
+        query = Linear(weights, "to_q", legacy: ["query"], in: channels, out: channels, bias: true)
+        key = Linear(weights, "to_k", legacy: ["key"], in: channels, out: channels, bias: true)
+        value = Linear(weights, "to_v", legacy: ["value"], in: channels, out: channels, bias: true)
+        out = Linear(weights, "to_out.0", legacy: ["proj_attn"], in: channels, out: channels, bias: true)
     }
 
     func callAsFunction(_ x: Variable) -> Variable {

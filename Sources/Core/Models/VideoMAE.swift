@@ -13,7 +13,8 @@ public struct VideoMAEModel {
     /// Every parameter, under its name in the reference file.
     public let weights: Weights
 
-    private let patchEmbedding: Convolution2D
+    private let patchWeight: Variable
+    private let patchBias: Variable
     private let positions: Variable
     private let layers: [VideoMAELayer]
     private let norm: LayerNorm?
@@ -24,7 +25,7 @@ public struct VideoMAEModel {
         try weights.finish()
     }
 
-    /// Opens a folder that transformers wrote: config.json and weights. Throws `ModelsError` or `CheckpointError`.
+    /// Opens a folder that transformers wrote: config.json and weights. Throws `ModelsError`, `CheckpointError` or `WeightsError`.
     public init(folder: URL) throws {
         self = try ModelFolder.build(folder) { weights in
             try Self(unchecked: VideoMAEConfiguration(file: folder.appending(path: "config.json")), weights)
@@ -34,15 +35,21 @@ public struct VideoMAEModel {
     init(unchecked configuration: VideoMAEConfiguration, _ weights: Weights) {
         self.configuration = configuration
         self.weights = weights
-        let (inside, width) = (weights.at("videomae"), configuration.hiddenSize)
-        patchEmbedding = Convolution2D(
-            inside, "embeddings.patch_embeddings.projection", in: configuration.channels, out: width,
-            tubelet: configuration.tubeletSize, patch: configuration.patchSize)
+        let width = configuration.hiddenSize
+        let inside = weights.module(
+            "videomae", ifHolding: "embeddings.patch_embeddings.projection.bias", shape: [width])
+        let patch = [
+            configuration.channels, configuration.tubeletSize, configuration.patchSize, configuration.patchSize,
+        ]
+        let initial = InitialWeights.pytorchLinear(fanIn: patch.reduce(1, *))
+        let name = "embeddings.patch_embeddings.projection"
+        patchWeight = inside.parameter("\(name).weight", shape: [width] + patch, initial: initial)
+        patchBias = inside.parameter("\(name).bias", shape: [width], initial: initial)
         positions = Variable(Self.sinusoids(count: configuration.tokens, width: width))
         layers = (0..<configuration.layers).map { VideoMAELayer(inside.at("encoder.layer.\($0)"), configuration) }
         norm =
             configuration.usesMeanPooling
-            ? nil : LayerNorm(inside, "layernorm", channels: width, epsilon: configuration.normEpsilon)
+            ? nil : LayerNorm(inside, "layernorm", channels: width, epsilon: Float(configuration.normEpsilon))
     }
 
     /// `last_hidden_state`, `[b, tokens, hidden_size]`, tokens in the order time, row, column.
@@ -54,13 +61,19 @@ public struct VideoMAEModel {
             pixels.shape.count == 5 && Array(pixels.shape[1...]) == [frames, size, size, configuration.channels],
             "pixels \(pixels.shape) are not [b, \(frames), \(size), \(size), \(configuration.channels)]")
         let (batch, width) = (pixels.shape[0], configuration.hiddenSize)
-        // The frames of a tubelet become channels (time first, as the kernel has them), so that a 2-D convolution does.
-        let stacked = pixels.reshaped([batch * frames / tubelet, tubelet, size, size, configuration.channels])
-            .permuted([0, 2, 3, 1, 4])
-            .reshaped([batch * frames / tubelet, size, size, tubelet * configuration.channels])
-        let patches = patchEmbedding(stacked).reshaped([1, batch, configuration.tokens * width])
-        let x = patches.addingBroadcast(positions.reshaped([1, configuration.tokens * width]))
-            .reshaped([batch, configuration.tokens, 1, width])
+        // The kernel is as large as its stride, so the convolution is a linear layer on each block of pixels, whose axes
+        // come in the order of the kernel's: channel, time, row, column.
+        let (patch, side, elements) = (configuration.patchSize, size / configuration.patchSize, patchWeight.value.count)
+        let blocks =
+            pixels
+            .reshaped([batch * frames / tubelet, tubelet, side, patch, side, patch, configuration.channels])
+            .permuted([0, 2, 4, 6, 1, 3, 5])
+            .reshaped([batch * configuration.tokens, elements / width])
+        let patches = linear(blocks, weight: patchWeight.reshaped([width, elements / width]), bias: patchBias)
+        let x = patches.reshaped([1, batch, configuration.tokens * width]).addingBroadcast(
+            positions.reshaped([1, configuration.tokens * width])
+        )
+        .reshaped([batch, configuration.tokens, 1, width])
         let y = layers.reduce(x) { $1($0) }
         return (norm.map { $0(y) } ?? y).reshaped([batch, configuration.tokens, width])
     }
@@ -99,7 +112,7 @@ public struct VideoMAEForVideoClassification {
         try weights.finish()
     }
 
-    /// Opens a folder that transformers wrote: config.json and weights. Throws `ModelsError` or `CheckpointError`.
+    /// Opens a folder that transformers wrote: config.json and weights. Throws `ModelsError`, `CheckpointError` or `WeightsError`.
     public init(folder: URL) throws {
         self = try ModelFolder.build(folder) { weights in
             try Self(unchecked: VideoMAEConfiguration(file: folder.appending(path: "config.json")), weights)
@@ -142,34 +155,46 @@ public struct VideoMAEForVideoClassification {
 /// x += dense(attention(norm x)); x += dense₂(gelu(dense₁(norm x))).
 private struct VideoMAELayer {
     private let normBefore: LayerNorm
-    private let query: Linear
+    private let query: (weight: Variable, bias: Variable?)
     private let key: Linear
-    private let value: Linear
+    private let value: (weight: Variable, bias: Variable?)
     private let out: Linear
     private let normAfter: LayerNorm
     private let inner: Linear
     private let outer: Linear
     private let heads: Int
-    private let activation: Activation
+    private let activation: FeedForwardActivation
 
     init(_ weights: Weights, _ configuration: VideoMAEConfiguration) {
         let (width, hidden) = (configuration.hiddenSize, configuration.intermediateSize)
         let bias = configuration.hasQueryValueBias
-        query = Linear(weights, "attention.attention.query", in: width, out: width, bias: bias)
-        key = Linear(weights, "attention.attention.key", in: width, out: width, bias: false)
-        value = Linear(weights, "attention.attention.value", in: width, out: width, bias: bias)
+        let inside = weights.at("attention.attention")
+        let initial = InitialWeights.pytorchLinear(fanIn: width)
+        // Published files keep these biases beside the layers; transformers 5 has them inside in memory.
+        query = (
+            inside.parameter("query.weight", shape: [width, width], initial: initial),
+            bias ? inside.parameter(names: ["q_bias", "query.bias"], shape: [width], initial: initial) : nil
+        )
+        key = Linear(inside, "key", in: width, out: width, bias: false)
+        value = (
+            inside.parameter("value.weight", shape: [width, width], initial: initial),
+            bias ? inside.parameter(names: ["v_bias", "value.bias"], shape: [width], initial: initial) : nil
+        )
         out = Linear(weights, "attention.output.dense", in: width, out: width, bias: true)
         inner = Linear(weights, "intermediate.dense", in: width, out: hidden, bias: true)
         outer = Linear(weights, "output.dense", in: hidden, out: width, bias: true)
-        normBefore = LayerNorm(weights, "layernorm_before", channels: width, epsilon: configuration.normEpsilon)
-        normAfter = LayerNorm(weights, "layernorm_after", channels: width, epsilon: configuration.normEpsilon)
+        normBefore = LayerNorm(weights, "layernorm_before", channels: width, epsilon: Float(configuration.normEpsilon))
+        normAfter = LayerNorm(weights, "layernorm_after", channels: width, epsilon: Float(configuration.normEpsilon))
         heads = configuration.heads
         activation = configuration.activation
     }
 
     func callAsFunction(_ x: Variable) -> Variable {
         let n = normBefore(x)
-        let y = x + out(attention(query: query(n), key: key(n), value: value(n), heads: heads))
+        let attended = attention(
+            query: linear(n, weight: query.weight, bias: query.bias), key: key(n),
+            value: linear(n, weight: value.weight, bias: value.bias), heads: heads)
+        let y = x + out(attended)
         return y + outer(activation(inner(normAfter(y))))
     }
 }
@@ -202,7 +227,7 @@ public struct VideoMAEConfiguration: Hashable, Sendable {
     public var usesMeanPooling = true
     /// Classes of the classifier.
     public var labels = 2
-    var activation = Activation.gelu
+    var activation = FeedForwardActivation.gelu
 
     /// Tokens of a clip.
     public var tokens: Int { frames / tubeletSize * (imageSize / patchSize) * (imageSize / patchSize) }
@@ -228,7 +253,7 @@ public struct VideoMAEConfiguration: Hashable, Sendable {
         hasQueryValueBias = try file.bool("qv_bias", try file.bool("qkv_bias", true))
         usesMeanPooling = try file.bool("use_mean_pooling", true)
         labels = try file.entryCount("id2label") ?? file.int("num_labels", labels)
-        activation = try Activation(file, standard: .gelu)
+        activation = try FeedForwardActivation(file, standard: .gelu)
         guard heads > 0, hiddenSize % heads == 0 else {
             throw file.wrong("num_attention_heads", "\(heads)", "a divisor of hidden_size \(hiddenSize)")
         }

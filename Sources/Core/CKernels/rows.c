@@ -1,0 +1,126 @@
+#include "CKernels.h"
+#include "vectors.h"
+
+#pragma clang fp contract(fast)
+
+KERNEL void ck_add_row(const float *x, const float *row, float *y, size_t rows, size_t c) {
+    for (size_t r = 0; r < rows; r++, x += c, y += c) {
+        size_t i = 0;
+        for (; i + LANES <= c; i += LANES) store(y + i, load(x + i) + load(row + i));
+        if (i < c) store_some(y + i, load_some(x + i, c - i) + load_some(row + i, c - i), c - i);
+    }
+}
+
+// Four rows at a time into four accumulators, for one vector of channels after another.
+KERNEL void ck_column_sums(const float *x, size_t rows, size_t c, float *sums) {
+    for (size_t i = 0; i < c; i += LANES) {
+        size_t n = c - i, r = 0;
+        vf s0 = load_up_to(sums + i, n), s1 = splat(0), s2 = splat(0), s3 = splat(0);
+        const float *p = x + i;
+        if (n >= LANES)
+            for (; r + 4 <= rows; r += 4, p += 4 * c) {
+                s0 += load(p);
+                s1 += load(p + c);
+                s2 += load(p + 2 * c);
+                s3 += load(p + 3 * c);
+            }
+        for (; r < rows; r++, p += c) s0 += load_up_to(p, n);
+        store_up_to(sums + i, (s0 + s1) + (s2 + s3), n);
+    }
+}
+
+INLINE vf square_of_difference(vf a, vf b, vf sum) {
+    vf d = a - b;
+    return d * d + sum;
+}
+
+KERNEL void ck_column_squares(const float *x, const float *centre, size_t rows, size_t c, float *sums) {
+    for (size_t i = 0; i < c; i += LANES) {
+        size_t n = c - i, r = 0;
+        vf m = load_up_to(centre + i, n);
+        vf s0 = load_up_to(sums + i, n), s1 = splat(0), s2 = splat(0), s3 = splat(0);
+        const float *p = x + i;
+        if (n >= LANES)
+            for (; r + 4 <= rows; r += 4, p += 4 * c) {
+                s0 = square_of_difference(load(p), m, s0);
+                s1 = square_of_difference(load(p + c), m, s1);
+                s2 = square_of_difference(load(p + 2 * c), m, s2);
+                s3 = square_of_difference(load(p + 3 * c), m, s3);
+            }
+        for (; r < rows; r++, p += c) s0 = square_of_difference(load_up_to(p, n), m, s0);
+        store_up_to(sums + i, (s0 + s1) + (s2 + s3), n);
+    }
+}
+
+KERNEL void ck_softmax(const float *x, float *y, size_t rows, size_t c) {
+    for (size_t r = 0; r < rows; r++, x += c, y += c) {
+        vf top = splat(x[0]);
+        size_t whole = c / LANES * LANES, rest = c - whole;
+        for (size_t i = 0; i < whole; i += LANES) top = maximum(load(x + i), top);
+        float limit = max_lanes(top);
+        for (size_t i = whole; i < c; i++) limit = x[i] > limit ? x[i] : limit;
+        vf sum = splat(0);
+        for (size_t i = 0; i < whole; i += LANES) {
+            vf e = exp_v(load(x + i) - limit);
+            store(y + i, e);
+            sum += e;
+        }
+        float total = sum_lanes(sum);
+        if (rest) {
+            vf e = exp_v(load_some(x + whole, rest) - limit);
+            store_some(y + whole, e, rest);
+            for (size_t i = 0; i < rest; i++) total += e[i];
+        }
+        float factor = 1.0f / total;
+        for (size_t i = 0; i < c; i += LANES) store_up_to(y + i, load_up_to(y + i, c - i) * factor, c - i);
+    }
+}
+
+KERNEL void ck_softmax_backward(const float *dy, const float *y, float *dx, size_t rows, size_t c) {
+    for (size_t r = 0; r < rows; r++, dy += c, y += c, dx += c) {
+        vf sum = splat(0);
+        for (size_t i = 0; i < c; i += LANES) sum = load_up_to(dy + i, c - i) * load_up_to(y + i, c - i) + sum;
+        float mean = sum_lanes(sum);
+        for (size_t i = 0; i < c; i += LANES) {
+            size_t n = c - i;
+            store_up_to(dx + i, load_up_to(y + i, n) * (load_up_to(dy + i, n) - mean), n);
+        }
+    }
+}
+
+// 4096 elements are summed in four vectors, blocks of them in double.
+#define BLOCK 4096
+
+KERNEL double ck_sum(const float *x, size_t n) {
+    double total = 0;
+    for (size_t start = 0; start < n; start += BLOCK) {
+        size_t end = n - start < BLOCK ? n : start + BLOCK, i = start;
+        vf s0 = splat(0), s1 = splat(0), s2 = splat(0), s3 = splat(0);
+        for (; i + 4 * LANES <= end; i += 4 * LANES) {
+            s0 += load(x + i);
+            s1 += load(x + i + LANES);
+            s2 += load(x + i + 2 * LANES);
+            s3 += load(x + i + 3 * LANES);
+        }
+        for (; i < end; i += LANES) s0 += load_up_to(x + i, end - i);
+        total += (double)sum_lanes((s0 + s1) + (s2 + s3));
+    }
+    return total;
+}
+
+KERNEL double ck_dot(const float *a, const float *b, size_t n) {
+    double total = 0;
+    for (size_t start = 0; start < n; start += BLOCK) {
+        size_t end = n - start < BLOCK ? n : start + BLOCK, i = start;
+        vf s0 = splat(0), s1 = splat(0), s2 = splat(0), s3 = splat(0);
+        for (; i + 4 * LANES <= end; i += 4 * LANES) {
+            s0 = load(a + i) * load(b + i) + s0;
+            s1 = load(a + i + LANES) * load(b + i + LANES) + s1;
+            s2 = load(a + i + 2 * LANES) * load(b + i + 2 * LANES) + s2;
+            s3 = load(a + i + 3 * LANES) * load(b + i + 3 * LANES) + s3;
+        }
+        for (; i < end; i += LANES) s0 = load_up_to(a + i, end - i) * load_up_to(b + i, end - i) + s0;
+        total += (double)sum_lanes((s0 + s1) + (s2 + s3));
+    }
+    return total;
+}

@@ -1,0 +1,156 @@
+// Vectors of 16 floats and the functions of them that every kernel shares.
+//
+// A kernel is written once and compiled for three processor levels; the loader picks one (ifunc). Functions here are
+// always inlined, so that they are compiled for the level of the kernel they land in.
+
+#ifndef VECTORS_H
+#define VECTORS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+// Vectors wider than the baseline's registers are passed only between inlined functions, so no call depends on the ABI.
+#pragma clang diagnostic ignored "-Wpsabi"
+// A product and a sum may be one rounding where the processor has it. No other liberty is taken with the arithmetic.
+#pragma clang fp contract(fast)
+
+#if defined(__x86_64__) && defined(__linux__)
+#define KERNEL __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define KERNEL
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+#define LANES 16
+
+typedef float vf __attribute__((vector_size(64)));
+typedef int32_t vi __attribute__((vector_size(64)));
+typedef float vf_unaligned __attribute__((vector_size(64), aligned(4)));
+typedef float half_unaligned __attribute__((vector_size(32), aligned(4)));
+
+INLINE vf splat(float x) { return (vf){} + x; }
+INLINE vf load(const float *p) { return *(const vf_unaligned *)p; }
+INLINE void store(float *p, vf x) { *(vf_unaligned *)p = x; }
+
+// The first n < 16 elements; zeros after them.
+INLINE vf load_some(const float *p, size_t n) {
+    vf x = splat(0);
+    if (n == 8) {
+        half_unaligned half = *(const half_unaligned *)p;
+        memcpy(&x, &half, sizeof half);
+        return x;
+    }
+    memcpy(&x, p, n * sizeof(float));
+    return x;
+}
+
+INLINE void store_some(float *p, vf x, size_t n) {
+    if (n == 8) {
+        half_unaligned half;
+        memcpy(&half, &x, sizeof half);
+        *(half_unaligned *)p = half;
+        return;
+    }
+    memcpy(p, &x, n * sizeof(float));
+}
+
+INLINE vf load_up_to(const float *p, size_t n) { return n >= LANES ? load(p) : load_some(p, n); }
+INLINE void store_up_to(float *p, vf x, size_t n) {
+    if (n >= LANES) store(p, x);
+    else store_some(p, x, n);
+}
+
+INLINE vf choose(vi mask, vf yes, vf no) { return (vf)((mask & (vi)yes) | (~mask & (vi)no)); }
+INLINE vf maximum(vf a, vf b) { return choose(a > b, a, b); }
+INLINE vf magnitude(vf x) { return (vf)((vi)x & 0x7fffffff); }
+INLINE vf with_sign_of(vf x, vf sign) { return (vf)(((vi)x & 0x7fffffff) | ((vi)sign & (int32_t)0x80000000)); }
+
+// Lanes folded in halves: the sum as a tree, the largest.
+#define FOLD(x, op)                                                                                                    \
+    vf h = op(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));                 \
+    h = op(h, __builtin_shufflevector(h, h, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));                    \
+    h = op(h, __builtin_shufflevector(h, h, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));                    \
+    h = op(h, __builtin_shufflevector(h, h, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));                    \
+    return h[0];
+
+INLINE vf plus(vf a, vf b) { return a + b; }
+INLINE float sum_lanes(vf x) { FOLD(x, plus) }
+INLINE float max_lanes(vf x) { FOLD(x, maximum) }
+
+// exp to about 1 ulp. x = n ln 2 + r; e^r by a minimax polynomial on |r| <= ln 2 / 2; 2^n by the exponent bits.
+// Below -87.3 the result is 0, above 88.3 it stays at e^88.3.
+INLINE vf exp_v(vf x) {
+    vf clamped = choose(x > 88.3f, splat(88.3f), x);
+    clamped = choose(clamped < -87.3f, splat(-87.3f), clamped);
+    // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
+    vf shifted = clamped * 1.44269504f + 12582912.0f;
+    vf n = shifted - 12582912.0f;
+    vf r = n * -0.693359375f + clamped;
+    r = n * 2.12194440e-4f + r;
+    vf p = splat(1.381455804e-3f);
+    p = p * r + 8.368736133e-3f;
+    p = p * r + 4.166838899e-2f;
+    p = p * r + 1.666652113e-1f;
+    p = p * r + 4.999999404e-1f;
+    vf e = (p * r) * r + r + 1.0f;
+    vf scale = (vf)(((vi)shifted + (127 - 0x4b400000)) << 23);
+    return choose(x < -87.3f, splat(0), e * scale);
+}
+
+INLINE vf sigmoid_v(vf x) { return 1.0f / (1.0f + exp_v(-x)); }
+
+// erf, absolute error below 2e-7: an odd polynomial up to 1, 1 - exp(log erfc) by a polynomial up to 4, 1 beyond.
+INLINE vf erf_v(vf x) {
+    vf t = magnitude(x);
+    vf s = x * x;
+    vf near = splat(7.889119297e-5f);
+    near = near * s + -8.020841051e-4f;
+    near = near * s + 5.189535208e-3f;
+    near = near * s + -2.685444430e-2f;
+    near = near * s + 1.128360033e-1f;
+    near = near * s + -3.761262596e-1f;
+    near = near * s + 1.128379107f;
+    near = near * x;
+    t = choose(t > 4.0f, splat(4.0f), t);
+    vf far = splat(-2.168677202e-5f);
+    far = far * t + 4.413353454e-4f;
+    far = far * t + -4.204556346e-3f;
+    far = far * t + 2.520824037e-2f;
+    far = far * t + -1.084185466e-1f;
+    far = far * t + -6.332198977e-1f;
+    far = far * t + -1.129578352f;
+    far = far * t + 1.880359359e-4f;
+    far = with_sign_of(1.0f - exp_v(far), x);
+    return choose(magnitude(x) > 1.0f, far, near);
+}
+
+INLINE vf tanh_v(vf x) {
+    vf s = x * x;
+    vf near = splat(-5.660780240e-3f);
+    near = near * s + 2.060199901e-2f;
+    near = near * s + -5.372922867e-2f;
+    near = near * s + 1.333132833e-1f;
+    near = near * s + -3.333327770e-1f;
+    near = (near * s) * x + x;
+    vf far = with_sign_of(1.0f - 2.0f / (exp_v(2.0f * magnitude(x)) + 1.0f), x);
+    return choose(magnitude(x) > 0.625f, far, near);
+}
+
+INLINE vf silu_v(vf x) { return x * sigmoid_v(x); }
+INLINE vf silu_slope_v(vf x) {
+    vf s = sigmoid_v(x);
+    return s + (x * s) * (1.0f - s);
+}
+INLINE vf gelu_v(vf x) { return x * (0.5f + 0.5f * erf_v(x * 0.70710678f)); }
+INLINE vf gelu_slope_v(vf x) {
+    return (0.5f + 0.5f * erf_v(x * 0.70710678f)) + (x * 0.39894228f) * exp_v((x * x) * -0.5f);
+}
+INLINE vf quick_gelu_v(vf x) { return x * sigmoid_v(1.702f * x); }
+INLINE vf quick_gelu_slope_v(vf x) {
+    vf s = sigmoid_v(1.702f * x);
+    return s + (1.702f * x) * s * (1.0f - s);
+}
+
+#endif

@@ -1,6 +1,10 @@
 public import Artifacts
 public import Foundation
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// An object as it lies in the store.
 public struct StoredObject: Hashable, Sendable {
     /// Its name.
@@ -13,13 +17,78 @@ public struct StoredObject: Hashable, Sendable {
 
 extension ObjectStore {
     /// All objects, in the order of their digests.
-    public func objects() throws(StorageError) -> [StoredObject] { fatalError() }
+    public func allObjects() throws(StorageError) -> [StoredObject] { try scan().objects }
 
-    /// Removes an object; 0 when it was not there, or when somebody published it after `date`.
+    /// Bytes on the disk: of objects, of scratch folders, of what lies in quarantine.
+    public func sizes() throws(StorageError) -> (objects: Int, scratch: Int, quarantine: Int) {
+        (
+            try scan().objects.reduce(0) { $0 + $1.storedBytes }, try Self.size(of: scratch),
+            try Self.size(of: quarantine)
+        )
+    }
+
+    /// Removes an object; nothing when it is not there, or when somebody published it since `date`.
     ///
     /// - Returns: The bytes that were freed.
     @discardableResult
-    public func remove(_ digest: Digest, unlessPublishedSince date: Date = .distantFuture) throws(StorageError) -> Int {
-        fatalError()
+    public func remove(_ digest: Digest, unlessPublishedSince date: Date? = nil) throws(StorageError) -> Int {
+        guard !isReadOnly else { throw .readOnly(path: root.path(percentEncoded: false)) }
+        let path = path(of: digest)
+        var status = stat()
+        guard lstat(path, &status) == 0 else {
+            if errno == ENOENT { return 0 }
+            throw .system(operation: "look at", path: path, errno: errno)
+        }
+        if let date, Self.date(status) >= date { return 0 }
+        guard unlink(path) == 0 else {
+            if errno == ENOENT { return 0 }
+            throw .system(operation: "remove", path: path, errno: errno)
+        }
+        return Int(status.st_size)
+    }
+
+    /// Walks `objects` once: what is an object, and what does not belong there.
+    func scan() throws(StorageError) -> (objects: [StoredObject], strays: [VerifyReport.Finding]) {
+        var found: [StoredObject] = []
+        var strays: [VerifyReport.Finding] = []
+        for folder in try sorted(objects) {
+            guard let name = folder.name, folder.status.isFolder, name.utf8.count == 2 else {
+                strays.append(.stray(path: "\(objects)/\(folder.name ?? "(a name that is not UTF-8)")"))
+                continue
+            }
+            for file in try sorted("\(objects)/\(name)") {
+                if let rest = file.name, rest.hasSuffix(".zst"), let digest = Digest(hex: name + rest.dropLast(4)),
+                    digest.hex == name + rest.dropLast(4)
+                {
+                    found.append(
+                        StoredObject(
+                            digest: digest, storedBytes: Int(file.status.st_size), published: Self.date(file.status)))
+                } else {
+                    strays.append(.stray(path: "\(objects)/\(name)/\(file.name ?? "(a name that is not UTF-8)")"))
+                }
+            }
+        }
+        return (found, strays)
+    }
+
+    private func sorted(_ folder: String) throws(StorageError) -> [Folders.Entry] {
+        (try Folders.list(folder) ?? []).sorted { ($0.name ?? "") < ($1.name ?? "") }
+    }
+
+    private static func size(of folder: String) throws(StorageError) -> Int {
+        var total = 0
+        for entry in try Folders.list(folder) ?? [] {
+            if entry.status.isFolder {
+                if let name = entry.name { total += try size(of: "\(folder)/\(name)") }
+            } else {
+                total += Int(entry.status.st_size)
+            }
+        }
+        return total
+    }
+
+    private static func date(_ status: stat) -> Date {
+        Date(
+            timeIntervalSince1970: Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec) / 1_000_000_000)
     }
 }

@@ -1,21 +1,76 @@
 public import Artifacts
 public import Foundation
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 extension ObjectStore {
     /// Makes the scratch folder of an attempt, `tmp/ATTEMPT`, owned by this process.
     ///
+    /// Beside it lies `tmp/ATTEMPT.owner`, written first: so no folder is ever without an owner, and what dead processes
+    /// leave can be told from what live ones use.
     /// - Throws: `StorageError.exists` when the attempt already has one.
     public func makeScratch(_ attempt: String, owner: ProcessIdentity = .current) throws(StorageError) -> URL {
-        fatalError()
+        precondition(!attempt.contains("/") && !attempt.hasPrefix("."), "\(attempt) cannot name a folder")
+        guard !isReadOnly else { throw .readOnly(path: root.path(percentEncoded: false)) }
+        let path = "\(scratch)/\(attempt)"
+        do {
+            let data = try JSONEncoder().encode(owner)
+            let file = try OpenFile("\(path).owner", O_WRONLY | O_CREAT | O_EXCL, to: "create")
+            try data.withUnsafeBytes { try file.write($0) }
+        } catch StorageError.system(_, _, EEXIST) {
+            throw .exists(path: path)
+        } catch let error as StorageError {
+            throw error
+        } catch {
+            preconditionFailure("an owner has a JSON form: \(error)")
+        }
+        guard mkdir(path, 0o777) == 0 else {
+            if errno == EEXIST { throw .exists(path: path) }
+            throw .system(operation: "make the folder", path: path, errno: errno)
+        }
+        return URL(filePath: path, directoryHint: .isDirectory)
     }
 
     /// Removes the scratch folder of an attempt, whatever is in it.
-    public func removeScratch(_ attempt: String) throws(StorageError) { fatalError() }
+    public func removeScratch(_ attempt: String) throws(StorageError) {
+        try Folders.remove("\(scratch)/\(attempt)")
+        try Folders.remove("\(scratch)/\(attempt).owner")
+    }
 
     /// Removes the scratch folders and half-written objects of processes that are dead.
     ///
-    /// What belongs to other hosts is left until it is `age` old, counted from its last change.
+    /// What belongs to other hosts, or has no owner that can be read, is left until it is `age` seconds old, counted
+    /// from its last change.
     /// - Returns: The attempts whose folders were removed.
     @discardableResult
-    public func sweep(olderThan age: TimeInterval = 7 * 86400) throws(StorageError) -> [String] { fatalError() }
+    public func sweep(olderThan age: TimeInterval = 7 * 86400) throws(StorageError) -> [String] {
+        guard !isReadOnly, let entries = try Folders.list(scratch) else { return [] }
+        let oldest = Date().timeIntervalSince1970 - age
+        let names = Set(entries.compactMap(\.name))
+        var swept: [String] = []
+        for entry in entries {
+            guard let name = entry.name else { continue }
+            let isOld = Double(entry.status.st_mtim.tv_sec) < oldest
+            if name.hasSuffix(".owner") {
+                let attempt = String(name.dropLast(6))
+                switch owner(of: attempt)?.liveness {
+                case .alive: continue
+                case .dead: break
+                case .unknown, nil: if !isOld { continue }
+                }
+                try removeScratch(attempt)
+                if !attempt.hasPrefix("batch-") { swept.append(attempt) }
+            } else if isOld, !names.contains("\(name).owner") {
+                try Folders.remove("\(scratch)/\(name)")
+            }
+        }
+        return swept.sorted()
+    }
+
+    private func owner(of attempt: String) -> ProcessIdentity? {
+        guard let data = try? Data(contentsOf: URL(filePath: "\(scratch)/\(attempt).owner")) else { return nil }
+        return try? JSONDecoder().decode(ProcessIdentity.self, from: data)
+    }
 }

@@ -1,6 +1,10 @@
 public import Artifacts
 public import Foundation
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// Bytes under the name of their digest: the `objects`, `tmp` and `quarantine` folders of a cache.
 ///
 /// Invariants. An object's file is written once and never changed; it appears under its name only when it is complete
@@ -14,59 +18,86 @@ public struct ObjectStore: Sendable {
     public let root: URL
     /// Whether objects may be added.
     public let isReadOnly: Bool
+    let objects: String
+    let scratch: String
+    let quarantine: String
 
     /// Opens the store in a cache folder and makes the folders that are missing.
     ///
     /// - Throws: `StorageError.readOnly` when it cannot be written (open it with `readOnly` then), `.split`, `.system`.
-    public init(at root: URL, readOnly: Bool = false) throws(StorageError) { fatalError() }
+    public init(at root: URL, readOnly: Bool = false) throws(StorageError) {
+        self.root = root.standardizedFileURL
+        isReadOnly = readOnly
+        let path = self.root.path(percentEncoded: false)
+        let base = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+        objects = "\(base)/objects"
+        scratch = "\(base)/tmp"
+        quarantine = "\(base)/quarantine"
+        if !readOnly { try prepare(base) }
+    }
+
+    private func prepare(_ base: String) throws(StorageError) {
+        do throws(StorageError) {
+            for folder in [objects, scratch, quarantine] { try Folders.make(folder) }
+        } catch {
+            guard case .system(_, _, let number) = error, number == EACCES || number == EROFS || number == EPERM else {
+                throw error
+            }
+            throw .readOnly(path: base)
+        }
+        guard access(objects, W_OK) == 0, access(scratch, W_OK) == 0 else { throw .readOnly(path: base) }
+        var first = stat()
+        var second = stat()
+        guard stat(objects, &first) == 0, stat(scratch, &second) == 0 else {
+            throw .system(operation: "look at", path: objects, errno: errno)
+        }
+        guard first.st_dev == second.st_dev else { throw .split(path: base) }
+        // The 256 folders are made at once, so that no later publish has to wait for a folder's own name.
+        guard access("\(objects)/ff", F_OK) != 0 else { return }
+        for byte in 0..<256 {
+            try Folders.make("\(objects)/\(byte < 16 ? "0" : "")\(String(byte, radix: 16))")
+        }
+        for folder in [objects, base] { try Folders.synchronise(folder) }
+    }
+
+    /// Where an object lies when it is there.
+    func path(of digest: Digest) -> String { "\(folder(of: digest))/\(digest.hex.dropFirst(2)).zst" }
+
+    func folder(of digest: Digest) -> String { "\(objects)/\(digest.hex.prefix(2))" }
 
     /// Whether an object is there: one look at the file system, no reading.
-    public func contains(_ digest: Digest) -> Bool { fatalError() }
-
-    /// The bytes of an object, verified.
-    ///
-    /// - Parameter limit: bytes at most; a larger object is refused as damaged before it is read.
-    /// - Throws: `StorageError.missing`, `.damaged`, `.system`.
-    public func read(_ digest: Digest, limit: Int = 64 << 20) throws(StorageError) -> Data { fatalError() }
-
-    /// The manifest of an artifact, verified.
-    ///
-    /// - Throws: as `read`, and `StorageError.notAnArtifact`.
-    public func manifest(of artifact: Digest) throws(StorageError) -> Manifest { fatalError() }
+    public func contains(_ digest: Digest) -> Bool {
+        var status = stat()
+        return lstat(path(of: digest), &status) == 0 && status.isRegular && status.st_size > 0
+    }
 
     /// Whether an artifact's manifest and all its objects are there.
     ///
     /// Reads the manifest, looks for the others.
-    public func hasAll(of artifact: Digest) throws(StorageError) -> Bool { fatalError() }
-
-    /// Writes the files of an artifact into a folder: verified, read-only, each complete or not there at all.
-    ///
-    /// - Parameters:
-    ///   - artifact: the digest of its manifest.
-    ///   - folder: made when it is missing; other files in it are left alone.
-    ///   - replacing: whether files that are already there are replaced; otherwise `StorageError.exists`.
-    ///   - writable: whether the user may write the files; otherwise they are read-only.
-    ///   - only: which paths of the manifest; nil for all.
-    /// - Throws: `StorageError.missing` and `.damaged` name the object that cannot be had.
-    /// - Returns: The manifest.
-    @discardableResult
-    public func restore(
-        _ artifact: Digest, to folder: URL, replacing: Bool = false, writable: Bool = false,
-        only: ((String) -> Bool)? = nil
-    ) throws(StorageError) -> Manifest { fatalError() }
-
-    /// Writes one object to a file, verified; the file appears complete or not at all.
-    public func copy(
-        _ digest: Digest, size: Int? = nil, to file: URL, replacing: Bool = false, writable: Bool = false
-    ) throws(StorageError) { fatalError() }
+    /// - Throws: `StorageError` as `manifest(of:)`, but no `.missing` and no `.damaged`: these are a no.
+    public func hasAll(of artifact: Digest) throws(StorageError) -> Bool {
+        do throws(StorageError) {
+            return try manifest(of: artifact).entries.allSatisfy { contains($0.digest) }
+        } catch {
+            switch error {
+            case .missing, .damaged: return false
+            default: throw error
+            }
+        }
+    }
 
     /// Starts a batch of objects that become durable together.
-    public func batch() -> PublishBatch { fatalError() }
+    public func batch() -> PublishBatch { PublishBatch(self) }
 
     /// Publishes one folder as an artifact: a batch of one.
     public func publish(
         folder: URL, kind: ArtifactKind, attributes: Value = .null
-    ) throws(StorageError) -> StoredArtifact { fatalError() }
+    ) throws(StorageError) -> StoredArtifact {
+        var batch = batch()
+        let artifact = try batch.add(folder: folder, kind: kind, attributes: attributes)
+        try batch.commit()
+        return artifact
+    }
 }
 
 /// An artifact that was put into the store.
@@ -75,33 +106,4 @@ public struct StoredArtifact: Hashable, Sendable {
     public let digest: Digest
     /// Its manifest.
     public let manifest: Manifest
-}
-
-/// Objects on their way into the store: all of them are durable when `commit` returns, and none has a name before.
-///
-/// Costs one fsync per new object and one per folder that got one, so put all outputs of a step into one batch.
-/// Dropping a batch removes what it wrote. One thread at a time.
-public struct PublishBatch: ~Copyable {
-    /// Reads a folder, hashes and compresses its files, and adds them with their manifest.
-    ///
-    /// Links, devices, sockets and names that are not UTF-8 are refused. Media types go by extension.
-    public mutating func add(
-        folder: URL, kind: ArtifactKind, attributes: Value = .null
-    ) throws(StorageError) -> StoredArtifact { fatalError() }
-
-    /// Adds given files, which may lie anywhere, under the paths that they have in the artifact.
-    public mutating func add(
-        files: [String: URL], kind: ArtifactKind, attributes: Value = .null
-    ) throws(StorageError) -> StoredArtifact { fatalError() }
-
-    /// Adds a manifest alone: for artifacts whose bytes stay where the user has them.
-    public mutating func add(_ manifest: Manifest) throws(StorageError) -> Digest { fatalError() }
-
-    /// Adds bytes: a log, a record.
-    public mutating func add(_ bytes: Data) throws(StorageError) -> Digest { fatalError() }
-
-    /// Makes everything durable and gives it its names.
-    ///
-    /// An object that is already there is not written again.
-    public consuming func commit() throws(StorageError) { fatalError() }
 }

@@ -1,0 +1,112 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Making, listing, syncing and removing folders.
+///
+/// Links are never followed on the way down.
+enum Folders {
+    /// A thing in a folder.
+    struct Entry {
+        /// Its name, nil when it is not UTF-8.
+        let name: String?
+        /// What it is, as lstat says.
+        let status: stat
+    }
+
+    /// Makes a folder and those above it.
+    static func make(_ path: String) throws(StorageError) {
+        if mkdir(path, 0o777) == 0 { return }
+        let number = errno
+        switch number {
+        case EEXIST:
+            var status = stat()
+            guard stat(path, &status) == 0, status.isFolder else {
+                throw .system(operation: "make the folder", path: path, errno: ENOTDIR)
+            }
+        case ENOENT:
+            guard let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
+                throw .system(operation: "make the folder", path: path, errno: number)
+            }
+            try make(String(path[..<slash]))
+            guard mkdir(path, 0o777) == 0 || errno == EEXIST else {
+                throw .system(operation: "make the folder", path: path, errno: errno)
+            }
+        default: throw .system(operation: "make the folder", path: path, errno: number)
+        }
+    }
+
+    /// What is in a folder, in no order; nil when there is no such folder.
+    static func list(_ path: String) throws(StorageError) -> [Entry]? {
+        guard let stream = opendir(path) else {
+            if errno == ENOENT { return nil }
+            throw .system(operation: "list", path: path, errno: errno)
+        }
+        defer { closedir(stream) }
+        var entries: [Entry] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(stream) else {
+                guard errno == 0 else { throw .system(operation: "list", path: path, errno: errno) }
+                return entries
+            }
+            let (name, status) = withName(of: entry) { name in
+                var status = stat()
+                let found = fstatat(dirfd(stream), name, &status, AT_SYMLINK_NOFOLLOW) == 0
+                return (String(validatingCString: name), found ? status : nil)
+            }
+            // What vanished since is simply not there.
+            guard let status, name != ".", name != ".." else { continue }
+            entries.append(Entry(name: name, status: status))
+        }
+    }
+
+    /// Waits until the names in a folder are on the disk.
+    static func synchronise(_ path: String) throws(StorageError) {
+        try OpenFile(path, O_RDONLY | O_DIRECTORY, to: "open the folder").synchronise()
+    }
+
+    /// Removes a file or a whole folder; nothing when it is not there.
+    static func remove(_ path: String) throws(StorageError) {
+        if unlink(path) == 0 || errno == ENOENT { return }
+        guard errno == EISDIR || errno == EPERM else { throw .system(operation: "remove", path: path, errno: errno) }
+        try removeContents(path)
+        guard rmdir(path) == 0 || errno == ENOENT else { throw .system(operation: "remove", path: path, errno: errno) }
+    }
+
+    private static func removeContents(_ path: String) throws(StorageError) {
+        // A stage may have taken its own right to write away.
+        chmod(path, 0o700)
+        guard let stream = opendir(path) else {
+            if errno == ENOENT { return }
+            throw .system(operation: "list", path: path, errno: errno)
+        }
+        defer { closedir(stream) }
+        while let entry = readdir(stream) {
+            let failure = withName(of: entry) { name -> StorageError? in
+                if strcmp(name, ".") == 0 || strcmp(name, "..") == 0 { return nil }
+                if unlinkat(dirfd(stream), name, 0) == 0 || errno == ENOENT { return nil }
+                let child = "\(path)/\(String(cString: name))"
+                guard errno == EISDIR || errno == EPERM else {
+                    return .system(operation: "remove", path: child, errno: errno)
+                }
+                // A name that is not UTF-8 cannot be spelled as a path: such folders are left, and reported by rmdir.
+                do throws(StorageError) { try removeContents(child) } catch { return error }
+                guard unlinkat(dirfd(stream), name, AT_REMOVEDIR) == 0 || errno == ENOENT else {
+                    return .system(operation: "remove", path: child, errno: errno)
+                }
+                return nil
+            }
+            if let failure { throw failure }
+        }
+    }
+
+    private static func withName<Result>(
+        of entry: UnsafeMutablePointer<dirent>, _ body: (UnsafePointer<CChar>) -> Result
+    ) -> Result {
+        // The name is as long as it is, whatever the struct declares: it is read where it lies.
+        let offset = MemoryLayout<dirent>.offset(of: \.d_name) ?? 0
+        let name = UnsafeRawPointer(entry).advanced(by: offset).assumingMemoryBound(to: CChar.self)
+        return body(name)
+    }
+}

@@ -62,7 +62,9 @@ struct DagCommand: ParsableCommand {
         for step in plan.steps {
             lines.append("  \(quoted(step.id.description)) [tooltip=\(quoted(step.stage.name))];")
             for edge in edges(step) {
-                lines.append("  \(quoted(edge.from.description)) -> \(quoted(step.id.description)) [label=\(quoted(edge.port))];")
+                lines.append(
+                    "  \(quoted(edge.from.description)) -> \(quoted(step.id.description)) [label=\(quoted(edge.port))];"
+                )
             }
         }
         return (lines + ["}"]).joined(separator: "\n")
@@ -82,7 +84,8 @@ struct DagCommand: ParsableCommand {
     private func document(_ plan: Plan) -> String {
         let steps: [Value] = plan.steps.map { step in
             .map([
-                "step": .string(step.id.description), "stage": .string(step.stage.name), "settings": .map(step.settings),
+                "step": .string(step.id.description), "stage": .string(step.stage.name),
+                "settings": .map(step.settings),
                 "element": step.element ?? .null,
                 "inputs": .list(
                     edges(step).map { .map(["port": .string($0.port), "step": .string($0.from.description)]) }),

@@ -63,7 +63,8 @@ struct DoctorCommand: ParsableCommand {
     }
 
     private var space: Finding {
-        let facts = try? FileManager.default.attributesOfFileSystem(forPath: cache.folder.deletingLastPathComponent().path)
+        let facts = try? FileManager.default.attributesOfFileSystem(
+            forPath: cache.folder.deletingLastPathComponent().path)
         let free = (facts?[.systemFreeSize] as? NSNumber)?.intValue ?? 0
         return Finding(name: "disk", isGood: free > 1 << 28, text: "\(Readable.bytes(free)) free")
     }

@@ -11,7 +11,8 @@ struct ForecastPrinter {
         guard !isJSON else {
             let steps = forecast.steps.map(JSON.forecast)
             return console.result(
-                JSON.document([("pipeline", .string(plan.name)), ("file", .string(plan.file)), ("steps", .list(steps))]))
+                JSON.document([("pipeline", .string(plan.name)), ("file", .string(plan.file)), ("steps", .list(steps))])
+            )
         }
         var table = Table([("step", .left), ("plan", .left), ("why", .left)])
         for step in forecast.steps {
@@ -28,7 +29,8 @@ struct ForecastPrinter {
             let count = forecast.count(of: decision)
             return count > 0 ? "\(count) \(decision.rawValue)" : nil
         }
-        return "\(forecast.steps.count) \(forecast.steps.count == 1 ? "step" : "steps"): " + counts.joined(separator: ", ")
+        return "\(forecast.steps.count) \(forecast.steps.count == 1 ? "step" : "steps"): "
+            + counts.joined(separator: ", ")
     }
 }
 

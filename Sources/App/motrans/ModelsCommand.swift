@@ -78,7 +78,8 @@ struct ModelsCommand: AsyncParsableCommand {
                 json ? JSON.document([("name", .string(model.name)), ("parts", .list(parts))]) : table.text)
             guard problems.isEmpty else {
                 throw CommandFailure(
-                    status: .usage, message: "model set \(model.name) is not complete\n  " + problems.joined(separator: "\n  "))
+                    status: .usage,
+                    message: "model set \(model.name) is not complete\n  " + problems.joined(separator: "\n  "))
             }
         }
     }

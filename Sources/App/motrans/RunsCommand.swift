@@ -22,9 +22,12 @@ struct RunsCommand: ParsableCommand {
         let engine = try cache.existingEngine()
         let runs = try engine.lineage.read { try $0.runs(pipeline: pipeline, limit: limit) }
         guard !json else {
-            return console.result(JSON.document([("runs", .list(runs.map { .map(Dictionary(uniqueKeysWithValues: JSON.run($0))) }))]))
+            return console.result(
+                JSON.document([("runs", .list(runs.map { .map(Dictionary(uniqueKeysWithValues: JSON.run($0))) }))]))
         }
-        var table = Table([("run", .left), ("pipeline", .left), ("outcome", .left), ("started", .left), ("took", .right)])
+        var table = Table([
+            ("run", .left), ("pipeline", .left), ("outcome", .left), ("started", .left), ("took", .right),
+        ])
         for run in runs {
             let took = run.ended.map { Readable.duration($0.timeIntervalSince(run.run.started)) } ?? "–"
             table.add([run.id.text, run.run.pipeline, run.outcome.rawValue, Self.when(run.run.started), took])

@@ -16,7 +16,9 @@ struct ScoreTable {
     }
 
     /// The scores of the paper, in its order.
-    private static let paper = [("clip_t", "CLIP-T"), ("clip_e", "CLIP-E"), ("temp_cons", "TempCons"), ("mofid", "MoFid")]
+    private static let paper = [
+        ("clip_t", "CLIP-T"), ("clip_e", "CLIP-E"), ("temp_cons", "TempCons"), ("mofid", "MoFid"),
+    ]
     private let document: Document
 
     init(artifact: Digest, store: ObjectStore) throws {

@@ -1,0 +1,40 @@
+import ArgumentParser
+import Artifacts
+import Execution
+import Foundation
+
+struct VerifyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify", abstract: "Check that the store has what lineage says, and that its bytes are right.",
+        discussion: ExitStatus.help)
+
+    @Flag(help: "Read every byte of every object; without it, only what is there is looked at.") var readData = false
+    @Flag(help: "One JSON document.") var json = false
+    @OptionGroup var cache: CacheOptions
+
+    func run() throws {
+        let console = Console()
+        let verification = try cache.existingEngine().verify(readingData: readData)
+        if json {
+            let findings: [Value] = verification.findings.map {
+                .map([
+                    "kind": .string($0.kind.rawValue), "digest": JSON.optional($0.digest?.hex),
+                    "message": .string($0.message),
+                ])
+            }
+            console.result(
+                JSON.document([
+                    ("clean", .bool(verification.isClean)), ("read_data", .bool(verification.didReadData)),
+                    ("objects", .int(verification.objects)), ("stored_bytes", .int(verification.storedBytes)),
+                    ("artifacts", .int(verification.artifacts)), ("findings", .list(findings)),
+                ]))
+        } else {
+            for finding in verification.findings { console.result("\(finding.kind.rawValue): \(finding.message)") }
+            console.result(
+                "\(verification.objects) objects, \(Readable.bytes(verification.storedBytes)), "
+                    + "\(verification.artifacts) artifacts\(verification.didReadData ? ", every byte read" : ""): "
+                    + (verification.isClean ? "clean" : "not clean"))
+        }
+        guard verification.isClean else { throw ExitCode(ExitStatus.integrity.rawValue) }
+    }
+}

@@ -13,7 +13,8 @@ public struct FrameSampling: Hashable, Sendable {
     /// A sample of `count` frames, at a rate or one after another, from a start.
     public init(count: Int? = nil, framesPerSecond: Double? = nil, start: Double = 0) {
         precondition(count.map { $0 > 0 } ?? true, "a sample of \(count ?? 0) frames")
-        precondition(framesPerSecond.map { $0 > 0 && $0.isFinite } ?? true, "frames at \(framesPerSecond ?? 0) a second")
+        precondition(
+            framesPerSecond.map { $0 > 0 && $0.isFinite } ?? true, "frames at \(framesPerSecond ?? 0) a second")
         precondition(start >= 0 && start.isFinite, "a sample that starts at \(start) s")
         self.count = count
         self.framesPerSecond = framesPerSecond

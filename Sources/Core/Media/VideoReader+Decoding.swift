@@ -69,6 +69,7 @@ extension VideoReader {
             }
             guard packet.packet.pointee.stream_index == stream else { continue }
             if packet.packet.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 { damage.corrupt += 1 }
+            if packet.packet.pointee.flags & AV_PKT_FLAG_DISCARD != 0 { hidden += 1 }
             let sent = avcodec_send_packet(decoder.context, packet.packet)
             if sent >= 0 { return }
             damage.corrupt += 1
@@ -85,7 +86,7 @@ extension VideoReader {
         }
         // Asked again at the end: by now an index that grows while reading is complete.
         let stream = input.context.pointee.streams[Int(stream)]
-        if let promised = stream?.promisedFrames { damage.missing = max(0, promised - damage.decoded) }
+        if let promised = stream?.promisedFrames { damage.missing = max(0, promised - hidden - damage.decoded) }
     }
 }
 

@@ -13,9 +13,9 @@ public struct VideoInformation: Hashable, Sendable {
     ///
     /// Often wrong.
     public let promisedFrames: Int?
-    /// How the pictures are coded: `h264`, `vp9`, …
+    /// How the pictures are coded, such as `h264` or `vp9`.
     public let codec: String
-    /// The container: `mov,mp4,m4a,3gp,3g2,mj2`, …
+    /// The container in libav's words, such as `mov,mp4,m4a,3gp,3g2,mj2`.
     public let container: String
     /// Whether it is a picture file: PNG, JPEG and the like.
     public let isStill: Bool
@@ -80,6 +80,8 @@ public struct VideoReader: ~Copyable {
     var firstTime: Double?
     var lastTime: Double
     var isDraining: Bool
+    /// Packets that are decoded for the sake of others and not shown: what lies before the start of an edit list.
+    var hidden: Int
 
     /// The containers that are opened.
     ///
@@ -102,6 +104,11 @@ public struct VideoReader: ~Copyable {
         guard let codec = avcodec_find_decoder(parameters.pointee.codec_id) else {
             throw .noDecoder(path: path, codec: codecName)
         }
+        let (width, height) = (Int(parameters.pointee.width), Int(parameters.pointee.height))
+        guard width > 0, height > 0 else { throw .noFrames(path: path, reason: "its pictures have no size") }
+        guard width <= limits.pixels / height else {
+            throw .tooLarge(path: path, reason: "pictures of \(width) x \(height)")
+        }
         let decoder = Codec(codec)
         avcodec_parameters_to_context(decoder.context, parameters)
         decoder.context.pointee.max_pixels = Int64(limits.pixels)
@@ -109,11 +116,6 @@ public struct VideoReader: ~Copyable {
         decoder.context.pointee.pkt_timebase = stream.pointee.time_base
         let opened = avcodec_open2(decoder.context, codec, nil)
         guard opened >= 0 else { throw .noFrames(path: path, reason: LibAV.reason(opened)) }
-        let (width, height) = (Int(parameters.pointee.width), Int(parameters.pointee.height))
-        guard width > 0, height > 0 else { throw .noFrames(path: path, reason: "its pictures have no size") }
-        guard width <= limits.pixels / height else {
-            throw .tooLarge(path: path, reason: "pictures of \(width) x \(height)")
-        }
         let shape = DisplayShape(
             width: width, height: height, aspect: av_guess_sample_aspect_ratio(input.context, stream, nil),
             matrix: motrans_stream_display_matrix(stream))
@@ -129,6 +131,7 @@ public struct VideoReader: ~Copyable {
         converter = PixelConverter()
         lastTime = 0
         isDraining = false
+        hidden = 0
         self.decoder = decoder
         self.path = path
         self.limits = limits

@@ -6,7 +6,7 @@ public import Foundation
 ///
 /// Equal frames give equal bytes with the same libav.
 public enum VideoWriter {
-    /// How frames are coded here: `libx264` or `mpeg4`. nil when libav has neither.
+    /// How frames are coded here, `libx264` or `mpeg4`; nil when libav has neither.
     public static var encoderName: String? { encoder.map { String(cString: $0.pointee.name) } }
 
     private static var encoder: UnsafePointer<AVCodec>? {

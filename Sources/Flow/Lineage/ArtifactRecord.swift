@@ -1,7 +1,9 @@
 public import Artifacts
 public import Foundation
 
-/// An artifact that a step produced or a user supplied. Stays when its objects are evicted.
+/// An artifact that a step produced or a user supplied.
+///
+/// Stays when its objects are evicted.
 public struct ArtifactRecord: Hashable, Sendable {
     /// The digest of its manifest.
     public let digest: Digest
@@ -21,7 +23,7 @@ public struct SourceRecord: Hashable, Sendable {
     public let size: Int
     /// When it was first seen with these bytes.
     public let firstSeen: Date
-    /// When it was last seen with these bytes.
+    /// When it was last read and had these bytes.
     public let lastSeen: Date
 }
 

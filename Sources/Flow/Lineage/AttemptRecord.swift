@@ -55,7 +55,7 @@ public struct ArtifactUse: Hashable, Sendable {
 
 /// A part of a model set that an attempt read.
 public struct ModelUse: Hashable, Sendable {
-    /// `unet`, `vae`, …
+    /// The name of the part, such as `unet`.
     public var part: String
     /// The digest of the folder's content.
     public var digest: Digest
@@ -217,6 +217,8 @@ public struct StepResult: Hashable, Sendable {
     public let ended: Date
     /// What it gave, by port and position.
     public let outputs: [ArtifactUse]
-    /// Every object that the outputs need: manifests and files. The store may have lost some.
+    /// Every object that the outputs need: manifests and files.
+    ///
+    /// The store may have lost some.
     public let objects: [Digest]
 }

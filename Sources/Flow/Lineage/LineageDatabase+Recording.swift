@@ -1,42 +1,249 @@
 public import Artifacts
 public import Foundation
+import GRDB
 
 extension LineageDatabase {
     /// Records the start of a run.
-    public func begin(_ run: NewRun) throws -> RunID { fatalError() }
+    public func begin(_ run: NewRun) throws -> RunID {
+        let id = RunID(at: run.started)
+        let commandLine = try Value.list(run.commandLine.map(Value.string)).databaseText(of: "a command line")
+        try write("record the run", durable: false) { database in
+            try database.run(
+                """
+                INSERT INTO runs (id, pipeline, file, text, command_line, tool_version, started, outcome,
+                    host, boot, space, pid, process_started)
+                VALUES (:id, :pipeline, :file, :text, :command_line, :tool_version, :started, 'running',
+                    :host, :boot, :space, :pid, :process_started)
+                """,
+                [
+                    "id": id.text, "pipeline": run.pipeline, "file": run.file, "text": run.text,
+                    "command_line": commandLine, "tool_version": run.toolVersion, "started": run.started.milliseconds,
+                ] + run.process.columns)
+        }
+        return id
+    }
 
-    /// Records what a run decided about steps: hits in one transaction, say. A later decision replaces an earlier one.
-    public func record(_ steps: [RunStep], in run: RunID) throws { fatalError() }
+    /// Records what a run decided about steps: hits in one transaction, say.
+    ///
+    /// A later decision replaces an earlier one.
+    public func record(_ steps: [RunStep], in run: RunID) throws {
+        guard !steps.isEmpty else { return }
+        try write("record steps", durable: false) { database in
+            for step in steps { try database.insert(step, in: run) }
+        }
+    }
 
     /// Records the end of a run.
-    public func end(_ run: RunID, _ outcome: RunOutcome, at date: Date = Date()) throws { fatalError() }
+    ///
+    /// Its attempts that have not ended become abandoned.
+    public func end(_ run: RunID, _ outcome: RunOutcome, at date: Date = Date()) throws {
+        try write("record the end of the run") { database in
+            try database.run(
+                "UPDATE runs SET outcome = ?, ended = ? WHERE id = ?", [outcome.rawValue, date.milliseconds, run.text])
+            guard database.changesCount == 1 else { throw LineageError.notFound(what: "run \(run)") }
+            try database.run(
+                "UPDATE attempts SET outcome = 'abandoned', ended = ? WHERE run = ? AND outcome = 'running'",
+                [date.milliseconds, run.text])
+        }
+    }
 
     /// Records artifacts that users supplied (outputs are recorded by `finish`).
-    public func record(_ artifacts: [(digest: Digest, manifest: Manifest)]) throws { fatalError() }
+    public func record(_ artifacts: [(digest: Digest, manifest: Manifest)]) throws {
+        guard !artifacts.isEmpty else { return }
+        try write("record artifacts", durable: false) { database in
+            for artifact in artifacts { try database.insert(artifact.manifest, artifact.digest, at: Date()) }
+        }
+    }
 
     /// Records the start of an attempt, its inputs and model parts, and the run's decision about the step.
-    public func begin(_ attempt: NewAttempt) throws -> AttemptID { fatalError() }
+    public func begin(_ attempt: NewAttempt) throws -> AttemptID {
+        let id = AttemptID(at: attempt.started)
+        let element = try attempt.element?.databaseText(of: "an element")
+        try write("record the attempt", durable: false) { database in
+            try database.run(
+                """
+                INSERT INTO attempts (id, run, step, stage, stage_version, key, record, element, cause, outcome, started)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)
+                """,
+                [
+                    id.text, attempt.run.text, attempt.step, attempt.stage, attempt.stageVersion,
+                    attempt.record.digest.hex, attempt.record.text, element, attempt.cause,
+                    attempt.started.milliseconds,
+                ])
+            for input in attempt.inputs { try database.insert(input, of: id, into: "attempt_inputs") }
+            for model in attempt.models {
+                try database.run(
+                    "INSERT INTO attempt_models (attempt, part, digest, path) VALUES (?, ?, ?, ?)",
+                    [id.text, model.part, model.digest.hex, model.path])
+            }
+            let step = RunStep(
+                step: attempt.step, stage: attempt.stage, decision: .run, cause: attempt.cause, attempt: id)
+            try database.insert(step, in: attempt.run)
+        }
+        return id
+    }
 
     /// Records the end of an attempt in one transaction: outcome, outputs and their manifests; gives the lease back.
     ///
-    /// - Throws: `LineageError.leaseLost`, with nothing recorded, when somebody else holds the key by now.
-    public func finish(_ attempt: AttemptID, _ result: AttemptResult, lease: Lease? = nil) throws { fatalError() }
+    /// - Throws: `LineageError.leaseLost`, with nothing recorded, when somebody else took the key meanwhile.
+    public func finish(_ attempt: AttemptID, _ result: AttemptResult, lease: Lease? = nil) throws {
+        precondition(result.outcome != .running, "an attempt cannot end as running")
+        try write("record the end of the attempt") { database in
+            guard let row = try database.row("SELECT key, outcome FROM attempts WHERE id = ?", [attempt.text]) else {
+                throw LineageError.notFound(what: "attempt \(attempt)")
+            }
+            let key = try row.digest("key")
+            if let lease {
+                precondition(lease.key == key, "the lease of \(lease.key) was given for an attempt at \(key)")
+                guard try database.holds(lease) else { throw LineageError.leaseLost(key: key) }
+            }
+            guard try row.option("outcome", AttemptOutcome.self) == .running else {
+                throw LineageError.leaseLost(key: key)
+            }
+            let usage = result.usage
+            try database.run(
+                """
+                UPDATE attempts SET outcome = ?, error = ?, log = ?, ended = ?, wall_seconds = ?, cpu_seconds = ?,
+                    peak_memory = ?, kernels = ?, threads = ? WHERE id = ?
+                """,
+                [
+                    result.outcome.rawValue, result.error, result.log, result.ended.milliseconds, usage.wallSeconds,
+                    usage.cpuSeconds, usage.peakMemory, usage.kernels, usage.threads, attempt.text,
+                ])
+            for output in result.outputs {
+                try database.insert(output.manifest, output.artifact, at: result.ended)
+                let use = ArtifactUse(
+                    port: output.port, position: output.position, artifact: output.artifact, kind: output.manifest.kind)
+                try database.insert(use, of: attempt, into: "attempt_outputs")
+            }
+            if let lease { try database.drop(lease) }
+        }
+    }
 
     /// Marks the runs and attempts of dead processes as abandoned and drops their leases.
     ///
+    /// What belongs to other hosts is left alone. Writes nothing when there is nothing to mark.
     /// - Returns: The attempts that were marked.
     @discardableResult
-    public func abandonDead() throws -> [AttemptID] { fatalError() }
+    public func abandonDead(at date: Date = Date()) throws -> [AttemptID] {
+        let (runs, leases) = try read { reader in
+            (
+                try reader.database.rows("SELECT * FROM runs WHERE outcome = 'running'")
+                    .filter { $0.process.liveness == .dead }.map { $0["id"] as String },
+                try reader.database.rows("SELECT * FROM leases").filter { $0.process.liveness == .dead }
+                    .map { try $0.lease() }
+            )
+        }
+        guard !runs.isEmpty || !leases.isEmpty else { return [] }
+        return try write("mark what dead processes left") { database in
+            var marked: [AttemptID] = []
+            for run in runs {
+                marked += try database.rows(
+                    "SELECT id FROM attempts WHERE run = ? AND outcome = 'running' ORDER BY id", [run]
+                ).map { AttemptID($0["id"]) }
+                try database.run(
+                    "UPDATE attempts SET outcome = 'abandoned', ended = ? WHERE run = ? AND outcome = 'running'",
+                    [date.milliseconds, run])
+                try database.run(
+                    "UPDATE runs SET outcome = 'abandoned', ended = ? WHERE id = ? AND outcome = 'running'",
+                    [date.milliseconds, run])
+            }
+            for lease in leases { try database.drop(lease) }
+            return marked
+        }
+    }
 
     /// Pins something, or changes its note.
-    public func pin(_ pin: Pin) throws { fatalError() }
+    public func pin(_ pin: Pin) throws {
+        try write("record a pin") { database in
+            try database.run(
+                "INSERT OR REPLACE INTO pins (kind, target, note, date) VALUES (?, ?, ?, ?)",
+                [pin.target.columns.kind, pin.target.columns.target, pin.note, pin.date.milliseconds])
+        }
+    }
 
     /// Takes a pin away.
-    public func unpin(_ target: Pin.Target) throws { fatalError() }
+    public func unpin(_ target: Pin.Target) throws {
+        try write("remove a pin") { database in
+            try database.run(
+                "DELETE FROM pins WHERE kind = ? AND target = ?", [target.columns.kind, target.columns.target])
+        }
+    }
 
     /// Revokes something: attempts that gave it are no hits any more.
-    public func revoke(_ revocation: Revocation) throws { fatalError() }
+    public func revoke(_ revocation: Revocation) throws {
+        try write("record a revocation") { database in
+            try database.run(
+                "INSERT OR REPLACE INTO revocations (kind, target, reason, date) VALUES (?, ?, ?, ?)",
+                [
+                    revocation.target.columns.kind, revocation.target.columns.target, revocation.reason,
+                    revocation.date.milliseconds,
+                ])
+        }
+    }
 
     /// Records what gc removed.
-    public func record(_ evictions: [Eviction]) throws { fatalError() }
+    public func record(_ evictions: [Eviction]) throws {
+        guard !evictions.isEmpty else { return }
+        try write("record evictions") { database in
+            for eviction in evictions {
+                try database.run(
+                    "INSERT INTO evictions (digest, bytes, reason, date) VALUES (?, ?, ?, ?)",
+                    [eviction.digest.hex, eviction.bytes, eviction.reason, eviction.date.milliseconds])
+            }
+        }
+    }
+}
+
+extension Database {
+    fileprivate func insert(_ step: RunStep, in run: RunID) throws {
+        try self.run(
+            """
+            INSERT INTO run_steps (run, step, stage, decision, cause, attempt) VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET stage = excluded.stage, decision = excluded.decision, cause = excluded.cause,
+                attempt = excluded.attempt
+            """,
+            [run.text, step.step, step.stage, step.decision.rawValue, step.cause, step.attempt?.text])
+    }
+
+    fileprivate func insert(_ use: ArtifactUse, of attempt: AttemptID, into table: String) throws {
+        try run(
+            "INSERT INTO \(table) (attempt, port, position, artifact, kind) VALUES (?, ?, ?, ?, ?)",
+            [attempt.text, use.port, use.position, use.artifact.hex, use.kind.name])
+    }
+
+    /// Records an artifact unless it is known: content never changes under a digest.
+    fileprivate func insert(_ manifest: Manifest, _ digest: Digest, at date: Date) throws {
+        try run(
+            "INSERT OR IGNORE INTO artifacts (digest, kind, size, attributes, recorded) VALUES (?, ?, ?, ?, ?)",
+            [
+                digest.hex, manifest.kind.name, manifest.size,
+                try manifest.attributes.databaseText(of: "the attributes of \(digest)"), date.milliseconds,
+            ])
+        guard changesCount > 0 else { return }
+        for entry in manifest.entries {
+            try run(
+                "INSERT INTO artifact_files (artifact, path, digest, size, type) VALUES (?, ?, ?, ?, ?)",
+                [digest.hex, entry.path, entry.digest.hex, entry.size, entry.mediaType])
+        }
+    }
+}
+
+extension Pin.Target {
+    var columns: (kind: String, target: String) {
+        switch self {
+        case .artifact(let digest): ("artifact", digest.hex)
+        case .run(let run): ("run", run.text)
+        }
+    }
+}
+
+extension Revocation.Target {
+    var columns: (kind: String, target: String) {
+        switch self {
+        case .artifact(let digest): ("artifact", digest.hex)
+        case .attempt(let attempt): ("attempt", attempt.text)
+        case .file(let digest): ("file", digest.hex)
+        }
+    }
 }

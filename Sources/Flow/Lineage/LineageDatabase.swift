@@ -1,4 +1,3 @@
-public import Artifacts
 public import Foundation
 import GRDB
 
@@ -9,20 +8,137 @@ import GRDB
 public struct LineageDatabase: Sendable {
     /// The file.
     public let file: URL
-    /// Whether it may be written.
+    /// Whether it may not be written.
     public let isReadOnly: Bool
     let pool: DatabasePool
 
     /// Opens `lineage.sqlite` in a cache folder, makes it when it is missing, and brings it up to date.
     ///
     /// - Throws: `LineageError.newer`, `.corrupt`, `.absent` (reading only), `.busy`, `.database`.
-    public init(in cache: URL, readOnly: Bool = false) throws { fatalError() }
+    public init(in cache: URL, readOnly: Bool = false) throws {
+        try self.init(in: cache, readOnly: readOnly, schema: .current)
+    }
+
+    init(in cache: URL, readOnly: Bool, schema: Schema) throws {
+        file = cache.appending(path: "lineage.sqlite")
+        isReadOnly = readOnly
+        let path = file.path(percentEncoded: false)
+        if readOnly {
+            guard FileManager.default.fileExists(atPath: path) else { throw LineageError.absent(path: path) }
+        } else {
+            do {
+                try FileManager.default.createDirectory(at: cache, withIntermediateDirectories: true)
+            } catch {
+                throw LineageError.database(path: path, operation: "make the folder", reason: "\(error)")
+            }
+        }
+        var configuration = Configuration()
+        configuration.readonly = readOnly
+        configuration.busyMode = .timeout(Self.patience)
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+        do {
+            pool = try Self.open(path, configuration)
+            try Self.migrate(pool, to: schema, path: path, readOnly: readOnly)
+        } catch {
+            throw Self.translate(error, path: path, "open the database")
+        }
+    }
+
+    /// Seconds that a writer waits for another one.
+    private static let patience: TimeInterval = 30
+
+    /// Opens the pool; again when another process switches the new file to WAL at the same moment, for which SQLite does
+    /// not wait by itself.
+    private static func open(_ path: String, _ configuration: Configuration) throws -> DatabasePool {
+        let end = ContinuousClock.now + .seconds(patience)
+        while true {
+            do {
+                return try DatabasePool(path: path, configuration: configuration)
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY && ContinuousClock.now < end {
+                Thread.sleep(forTimeInterval: 0.01)
+            }
+        }
+    }
+
+    private static func migrate(_ pool: DatabasePool, to schema: Schema, path: String, readOnly: Bool) throws {
+        func version(_ database: Database) throws -> Int {
+            let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+            guard version <= schema.version else {
+                throw LineageError.newer(path: path, version: version, known: schema.version)
+            }
+            let id = try Int.fetchOne(database, sql: "PRAGMA application_id") ?? 0
+            let isEmpty = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master") == 0
+            guard id == Schema.applicationID || (isEmpty && version == 0) else {
+                throw LineageError.corrupt(path: path, reason: "it is some other database")
+            }
+            return version
+        }
+        var reached = try pool.read(version)
+        guard reached < schema.version else { return }
+        guard !readOnly else {
+            throw LineageError.corrupt(path: path, reason: "it is of an older version; run the tool once with writing")
+        }
+        while reached < schema.version {
+            reached = try pool.write { database in
+                // Another process may have gone ahead meanwhile.
+                let now = try version(database)
+                guard now < schema.version else { return now }
+                try schema.migrations[now](database)
+                try database.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
+                try database.execute(sql: "PRAGMA user_version = \(now + 1)")
+                return now + 1
+            }
+        }
+    }
 
     /// Runs queries on one snapshot of the database.
-    public func read<Result>(_ body: (LineageReader) throws -> Result) throws -> Result { fatalError() }
+    public func read<Result>(_ body: (LineageReader) throws -> Result) throws -> Result {
+        do {
+            return try pool.read { try body(LineageReader(database: $0)) }
+        } catch {
+            throw Self.translate(error, path: file.path(percentEncoded: false), "read")
+        }
+    }
+
+    /// Runs one transaction.
+    ///
+    /// - Parameter durable: whether it must survive a power cut. The others survive the death of the process, and are
+    ///   made durable by the next one that must.
+    func write<Result>(
+        _ operation: String, durable: Bool = true, _ body: (Database) throws -> Result
+    ) throws -> Result {
+        do {
+            return try pool.writeWithoutTransaction { database in
+                if !durable { try database.execute(sql: "PRAGMA synchronous = NORMAL") }
+                defer { if !durable { try? database.execute(sql: "PRAGMA synchronous = FULL") } }
+                var result: Result?
+                try database.inTransaction(.immediate) {
+                    result = try body(database)
+                    return .commit
+                }
+                guard let result else { preconditionFailure("a transaction ended without result or error") }
+                return result
+            }
+        } catch {
+            throw Self.translate(error, path: file.path(percentEncoded: false), operation)
+        }
+    }
+
+    private static func translate(_ error: any Error, path: String, _ operation: String) -> any Error {
+        guard let error = error as? DatabaseError else { return error }
+        let reason = error.message ?? error.resultCode.description
+        return switch error.resultCode {
+        case .SQLITE_BUSY, .SQLITE_LOCKED: LineageError.busy(path: path)
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: LineageError.corrupt(path: path, reason: reason)
+        case .SQLITE_FULL: LineageError.full(path: path)
+        default: LineageError.database(path: path, operation: operation, reason: reason)
+        }
+    }
 }
 
-/// Queries, all on one snapshot. Use it only inside `LineageDatabase.read`.
+/// Queries, all on one snapshot.
+///
+/// Use it only inside `LineageDatabase.read`.
 public struct LineageReader {
     let database: Database
 }

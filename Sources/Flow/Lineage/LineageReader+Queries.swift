@@ -1,71 +1,200 @@
 public import Artifacts
-public import Foundation
+import Foundation
+import GRDB
 
 extension LineageReader {
-    /// What a key is known to give. Takes some 20 µs.
-    public func result(for key: Digest) throws -> StepResult? { fatalError() }
+    /// What a key is known to give: of its latest attempt that succeeded and was not revoked.
+    ///
+    /// Two statements, prepared once; some tens of microseconds.
+    public func result(for key: Digest) throws -> StepResult? {
+        let row = try database.row(
+            """
+            SELECT id, run, ended FROM attempts AS a WHERE key = ? AND outcome = 'succeeded'
+                AND NOT EXISTS (SELECT 1 FROM revocations WHERE kind = 'attempt' AND target = a.id)
+                AND NOT EXISTS (SELECT 1 FROM revocations AS r JOIN attempt_outputs AS o ON o.artifact = r.target
+                    WHERE r.kind = 'artifact' AND o.attempt = a.id)
+                AND NOT EXISTS (SELECT 1 FROM revocations AS r JOIN artifact_files AS f ON f.digest = r.target
+                    JOIN attempt_outputs AS o ON o.artifact = f.artifact WHERE r.kind = 'file' AND o.attempt = a.id)
+            ORDER BY id DESC LIMIT 1
+            """, [key.hex])
+        guard let row else { return nil }
+        let attempt: String = row["id"]
+        var outputs: [ArtifactUse] = []
+        var objects: [Digest] = []
+        var seen: Set<Digest> = []
+        let files = try Row.fetchCursor(
+            database.cachedStatement(
+                sql: """
+                    SELECT o.port, o.position, o.artifact, o.kind, f.digest FROM attempt_outputs AS o
+                        LEFT JOIN artifact_files AS f ON f.artifact = o.artifact
+                    WHERE o.attempt = ? ORDER BY o.port, o.position, f.path
+                    """), arguments: [attempt])
+        while let file = try files.next() {
+            let artifact = try file.digest("artifact")
+            let use = ArtifactUse(
+                port: file["port"], position: file["position"], artifact: artifact, kind: ArtifactKind(file["kind"]))
+            if outputs.last != use { outputs.append(use) }
+            if seen.insert(artifact).inserted { objects.append(artifact) }
+            if file["digest"] as String? != nil {
+                let digest = try file.digest("digest")
+                if seen.insert(digest).inserted { objects.append(digest) }
+            }
+        }
+        return StepResult(
+            key: key, attempt: AttemptID(attempt), run: RunID(row["run"]), ended: row.date("ended"), outputs: outputs,
+            objects: objects)
+    }
+
+    // MARK: Runs
 
     /// Runs, the latest first.
-    public func runs(pipeline: String? = nil, limit: Int = 100) throws -> [RunRecord] { fatalError() }
+    public func runs(pipeline: String? = nil, limit: Int = 100) throws -> [RunRecord] {
+        try database.rows(
+            "SELECT * FROM runs WHERE ? IS NULL OR pipeline = ? ORDER BY started DESC, id DESC LIMIT ?",
+            [pipeline, pipeline, limit]
+        ).map(run)
+    }
 
     /// One run.
-    public func run(_ id: RunID) throws -> RunRecord? { fatalError() }
+    public func run(_ id: RunID) throws -> RunRecord? {
+        try database.row("SELECT * FROM runs WHERE id = ?", [id.text]).map(run)
+    }
+
+    private func run(_ row: Row) throws -> RunRecord {
+        let id = RunID(row["id"])
+        let arguments = try Value(databaseText: row["command_line"], of: "the command line of run \(id)")
+        return RunRecord(
+            id: id,
+            run: NewRun(
+                pipeline: row["pipeline"], file: row["file"], text: row["text"],
+                commandLine: arguments.list?.compactMap(\.string) ?? [], toolVersion: row["tool_version"],
+                process: row.process, started: row.date("started")),
+            ended: row.optionalDate("ended"), outcome: try row.option("outcome"))
+    }
 
     /// What a run decided about its steps, in the order of their recording.
-    public func steps(of run: RunID) throws -> [RunStep] { fatalError() }
+    public func steps(of run: RunID) throws -> [RunStep] {
+        try database.rows("SELECT * FROM run_steps WHERE run = ? ORDER BY rowid", [run.text]).map { row in
+            RunStep(
+                step: row["step"], stage: row["stage"], decision: try row.option("decision"), cause: row["cause"],
+                attempt: (row["attempt"] as String?).map(AttemptID.init))
+        }
+    }
+
+    // MARK: Attempts
 
     /// The attempts of a run, in the order of their start.
-    public func attempts(of run: RunID) throws -> [AttemptRecord] { fatalError() }
+    public func attempts(of run: RunID) throws -> [AttemptRecord] {
+        try database.rows("SELECT * FROM attempts WHERE run = ? ORDER BY id", [run.text]).map(attempt)
+    }
 
     /// The attempts at a step in all runs, the latest first.
     public func attempts(
         ofStep step: String, pipeline: String? = nil, outcome: AttemptOutcome? = nil, limit: Int = 100
-    ) throws -> [AttemptRecord] { fatalError() }
-
-    /// One attempt.
-    public func attempt(_ id: AttemptID) throws -> AttemptRecord? { fatalError() }
-
-    /// What an attempt logged, nil when there is no such attempt.
-    public func log(of id: AttemptID) throws -> String? { fatalError() }
-
-    /// The key record of the latest attempt at a step, whatever its outcome: what `explain` compares with.
-    public func latestRecord(ofStep step: String, pipeline: String) throws -> KeyRecord? { fatalError() }
-
-    /// One artifact.
-    public func artifact(_ digest: Digest) throws -> ArtifactRecord? { fatalError() }
-
-    /// All artifacts, in the order of their recording.
-    public func artifacts() throws -> [ArtifactRecord] { fatalError() }
-
-    /// The artifacts that runs read and gave: what gc keeps for them.
-    public func artifacts(ofRuns runs: [RunID]) throws -> Set<Digest> { fatalError() }
-
-    /// The attempts that gave an artifact, in the order of their start.
-    public func producers(of artifact: Digest) throws -> [AttemptRecord] { fatalError() }
-
-    /// The ancestors or descendants of artifacts.
-    public func graph(from artifacts: [Digest], _ direction: LineageGraph.Direction) throws -> LineageGraph {
-        fatalError()
+    ) throws -> [AttemptRecord] {
+        try database.rows(
+            """
+            SELECT a.* FROM attempts AS a JOIN runs AS r ON r.id = a.run
+            WHERE a.step = ? AND (? IS NULL OR r.pipeline = ?) AND (? IS NULL OR a.outcome = ?)
+            ORDER BY a.id DESC LIMIT ?
+            """, [step, pipeline, pipeline, outcome?.rawValue, outcome?.rawValue, limit]
+        ).map(attempt)
     }
 
-    /// Everything whose digest or name begins with a text of four characters or more.
-    public func matches(_ prefix: String) throws -> [LineageMatch] { fatalError() }
+    /// The attempts made with a key, the latest first.
+    public func attempts(withKey key: Digest) throws -> [AttemptRecord] {
+        try database.rows("SELECT * FROM attempts WHERE key = ? ORDER BY id DESC", [key.hex]).map(attempt)
+    }
 
-    /// Artifacts that hold a file with these bytes.
-    public func artifacts(withFile digest: Digest) throws -> [(artifact: Digest, path: String)] { fatalError() }
+    /// One attempt.
+    public func attempt(_ id: AttemptID) throws -> AttemptRecord? {
+        try database.row("SELECT * FROM attempts WHERE id = ?", [id.text]).map(attempt)
+    }
 
-    /// Where files with these bytes were seen.
-    public func sources(of digest: Digest) throws -> [SourceRecord] { fatalError() }
+    /// What an attempt logged, nil when there is no such attempt.
+    public func log(of id: AttemptID) throws -> String? {
+        try database.row("SELECT log FROM attempts WHERE id = ?", [id.text])?["log"]
+    }
 
-    /// All source files ever seen.
-    public func sources() throws -> [SourceRecord] { fatalError() }
+    /// The key record of the latest attempt at a step, whatever its outcome: what `explain` compares with.
+    public func latestRecord(ofStep step: String, pipeline: String) throws -> KeyRecord? {
+        try database.row(
+            """
+            SELECT a.id, a.record FROM attempts AS a JOIN runs AS r ON r.id = a.run
+            WHERE a.step = ? AND r.pipeline = ? ORDER BY a.id DESC LIMIT 1
+            """, [step, pipeline]
+        ).map { try record($0["record"], of: $0["id"]) }
+    }
+
+    private func record(_ text: String, of attempt: String) throws -> KeyRecord {
+        do {
+            return try KeyRecord(text: text)
+        } catch {
+            throw LineageError.record(what: "attempt \(attempt)", reason: "\(error)")
+        }
+    }
+
+    func attempt(_ row: Row) throws -> AttemptRecord {
+        let id: String = row["id"]
+        let models = try database.rows("SELECT * FROM attempt_models WHERE attempt = ? ORDER BY part", [id])
+        return AttemptRecord(
+            id: AttemptID(id),
+            attempt: NewAttempt(
+                run: RunID(row["run"]), step: row["step"], stage: row["stage"], stageVersion: row["stage_version"],
+                record: try record(row["record"], of: id),
+                element: try (row["element"] as String?).map {
+                    try Value(databaseText: $0, of: "the element of attempt \(id)")
+                },
+                cause: row["cause"], inputs: try uses("attempt_inputs", of: id),
+                models: try models.map {
+                    ModelUse(part: $0["part"], digest: try $0.digest("digest"), path: $0["path"])
+                },
+                started: row.date("started")),
+            key: try row.digest("key"), outcome: try row.option("outcome"),
+            outputs: try uses("attempt_outputs", of: id), error: row["error"], ended: row.optionalDate("ended"),
+            usage: AttemptUsage(
+                wallSeconds: row["wall_seconds"], cpuSeconds: row["cpu_seconds"], peakMemory: row["peak_memory"],
+                kernels: row["kernels"], threads: row["threads"]))
+    }
+
+    private func uses(_ table: String, of attempt: String) throws -> [ArtifactUse] {
+        try database.rows("SELECT * FROM \(table) WHERE attempt = ? ORDER BY port, position", [attempt]).map { row in
+            ArtifactUse(
+                port: row["port"], position: row["position"], artifact: try row.digest("artifact"),
+                kind: ArtifactKind(row["kind"]))
+        }
+    }
+
+    // MARK: Pins, revocations, evictions
 
     /// All pins.
-    public func pins() throws -> [Pin] { fatalError() }
+    public func pins() throws -> [Pin] {
+        try database.rows("SELECT * FROM pins ORDER BY kind, target").map { row in
+            let isRun = row["kind"] as String == "run"
+            return Pin(
+                isRun ? .run(RunID(row["target"])) : .artifact(try row.digest("target")), note: row["note"],
+                date: row.date("date"))
+        }
+    }
 
     /// All revocations.
-    public func revocations() throws -> [Revocation] { fatalError() }
+    public func revocations() throws -> [Revocation] {
+        try database.rows("SELECT * FROM revocations ORDER BY kind, target").map { row in
+            let target: Revocation.Target
+            switch row["kind"] as String {
+            case "attempt": target = .attempt(AttemptID(row["target"]))
+            case "file": target = .file(try row.digest("target"))
+            default: target = .artifact(try row.digest("target"))
+            }
+            return Revocation(target, reason: row["reason"], date: row.date("date"))
+        }
+    }
 
-    /// All evictions, the latest first.
-    public func evictions(limit: Int = 1000) throws -> [Eviction] { fatalError() }
+    /// Evictions, the latest first.
+    public func evictions(limit: Int = 1000) throws -> [Eviction] {
+        try database.rows("SELECT * FROM evictions ORDER BY id DESC LIMIT ?", [limit]).map { row in
+            Eviction(
+                digest: try row.digest("digest"), bytes: row["bytes"], reason: row["reason"], date: row.date("date"))
+        }
+    }
 }

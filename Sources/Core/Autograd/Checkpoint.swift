@@ -21,8 +21,7 @@ public func checkpoint(_ inputs: [Variable], _ body: @escaping ([Variable]) -> V
     let required = inputs.map(\.requiresGradient)
     return Variable(output.value, parents: handed + captured) { gradient in
         let locals = zip(values, required).map { Variable($0, requiresGradient: $1) }
-        let again = Recording.$mode.withValue(.on) { body(locals) }
-        guard let root = again.node else { return [] }
+        guard let root = Recording.$mode.withValue(.on, operation: { body(locals).node }) else { return [] }
         return ReversePass.run(from: root, gradient: gradient, to: locals.map(\.node) + captured)
     }
 }

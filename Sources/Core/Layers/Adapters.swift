@@ -38,11 +38,13 @@ public struct Adapters {
         var y = y
         for (index, (lora, scale)) in loras.enumerated() where scale != 0 {
             guard let factors = lora.factors(at: path) else { continue }
-            var addition = linear(linear(input, weight: factors.down), weight: factors.up)
+            let hidden = linear(input, weight: factors.down)
+            // Scaled where it is small; dropout after it comes to the same.
+            var addition = linear(scale == 1 ? hidden : hidden.scaled(by: scale), weight: factors.up)
             if isTraining && lora.dropout > 0 {
                 addition = addition.dropout(lora.dropout, using: generator.split("lora \(index) \(path)"))
             }
-            y = y + (scale == 1 ? addition : addition.scaled(by: scale))
+            y = y + addition
         }
         return y
     }

@@ -1,4 +1,4 @@
-public import Autograd
+import Autograd
 public import Layers
 public import Models
 public import Tensors

@@ -1,3 +1,5 @@
+import Foundation
+
 /// How other tools spell the tensors of a LoRA (diffusion.md 6.3), and the module paths behind the spellings.
 enum LoRANames {
     enum Role: Hashable { case down, up, alpha }

@@ -1,3 +1,4 @@
+import Artifacts
 import Checkpoints
 import Foundation
 public import StageKit
@@ -23,6 +24,12 @@ public struct ClipEmbeddings: Sendable {
             (0..<width).map { column in
                 Float((0..<rows).reduce(0.0) { $0 + Double(values[$1 * width + column]) } / Double(rows))
             })
+    }
+
+    /// A row `[1, d]` scaled to length 1.
+    public static func normalised(_ row: Tensor) -> Tensor {
+        let norm = row.read { $0.reduce(0.0) { $0 + Double($1) * Double($1) } }.squareRoot()
+        return norm > 0 ? Kernels.scale(row, by: Float(1 / norm)) : row
     }
 
     /// Writes one file per clip, in order.

@@ -1,3 +1,4 @@
+import Artifacts
 import Checkpoints
 public import Diffusion
 import Foundation
@@ -38,6 +39,7 @@ public struct SpatialLoRAs {
         if let single = artifact.files[LoRAFile.name] { return SpatialLoRAs([try lora(single)]) }
         var found: [LoRA] = []
         while let url = artifact.files["\(found.count)/\(LoRAFile.name)"] { found.append(try lora(url)) }
+        if found.isEmpty, let foreign = artifact.onlyWeights { found = [try lora(foreign)] }
         guard !found.isEmpty else {
             throw FormatError.missingFile(file: LoRAFile.name, kind: artifact.kind.name)
         }
@@ -50,11 +52,19 @@ extension MotionAdapter {
     ///
     /// Throws `FormatError` when it has neither file, `DiffusionError` when it was made for another network.
     public static func read(_ artifact: InputArtifact, network: Weights) throws -> MotionAdapter {
-        let lora = artifact.files[LoRAFile.name]
         let adapter = artifact.files[MotionAdapter.fileName]
+        let lora = artifact.files[LoRAFile.name] ?? (adapter == nil ? artifact.onlyWeights : nil)
         guard lora != nil || adapter != nil else {
             throw FormatError.missingFile(file: LoRAFile.name, kind: artifact.kind.name)
         }
         return try MotionAdapter(lora: lora, adapter: adapter, network: network)
+    }
+}
+
+extension InputArtifact {
+    /// The file of a LoRA that a user brings from elsewhere under whatever name.
+    fileprivate var onlyWeights: URL? {
+        let weights = files.filter { $0.key.hasSuffix(".safetensors") }
+        return weights.count == 1 ? weights.first?.value : nil
     }
 }

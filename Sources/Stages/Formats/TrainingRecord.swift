@@ -34,11 +34,11 @@ public struct TrainingRecord: Codable, Sendable {
     public let settings: [String: JSONSetting]
 
     /// A record of a training.
-    public init(steps: [Step], prompts: [String], parameters: Int, settings: some StageSettings) throws {
+    public init(steps: [Step], prompts: [String], parameters: Int, settings: some StageSettings) {
         self.steps = steps
         self.prompts = prompts
         self.parameters = parameters
-        self.settings = try JSONSetting.all(of: settings)
+        self.settings = settings.values.mapValues(JSONSetting.init)
     }
 
     /// The file inside the artifact.
@@ -99,8 +99,16 @@ public enum JSONSetting: Codable, Hashable, Sendable {
         }
     }
 
-    static func all(of settings: some StageSettings) throws -> [String: JSONSetting] {
-        let data = try JSONEncoder().encode(settings)
-        return try JSONDecoder().decode([String: JSONSetting].self, from: data)
+    /// The JSON of a setting's value.
+    public init(_ value: Value) {
+        switch value {
+        case .null: self = .null
+        case .bool(let value): self = .bool(value)
+        case .int(let value): self = .number(Double(value))
+        case .double(let value): self = .number(value)
+        case .string(let value): self = .text(value)
+        case .list(let values): self = .list(values.map(JSONSetting.init))
+        case .map(let values): self = .map(values.mapValues(JSONSetting.init))
+        }
     }
 }

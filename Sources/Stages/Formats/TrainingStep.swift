@@ -1,0 +1,54 @@
+public import Autograd
+import Layers
+import Tensors
+
+/// Parameters that are trained together, and their optimiser.
+public struct TrainedGroup {
+    /// What is trained.
+    public let variables: [Variable]
+    private var optimiser: AdamW
+
+    /// A group before its first step.
+    ///
+    /// - Parameter betas: β₁ and β₂ of AdamW.
+    public init(
+        _ variables: [Variable], learningRate: Double, weightDecay: Double, betas: [Double], epsilon: Double
+    ) {
+        precondition(betas.count == 2, "AdamW has two betas, not \(betas.count)")
+        self.variables = variables
+        optimiser = AdamW(
+            learningRate: learningRate, betas: (betas[0], betas[1]), epsilon: epsilon, weightDecay: weightDecay)
+    }
+
+    mutating func step(_ gradients: [Tensor]) { optimiser.step(variables, gradients) }
+}
+
+/// One optimiser step on several groups: gradients, optional clipping by their common norm, update.
+///
+/// - Parameters:
+///   - clip: the largest norm of all gradients together; 0 for any.
+///   - step: for the error.
+/// - Returns: the loss and the norm of the gradients before clipping.
+/// Throws `TrainingError.diverged` when either is not finite; nothing is updated then.
+public func trainStep(
+    _ groups: inout [TrainedGroup], loss: Variable, clip: Double, step: Int
+) throws -> (loss: Double, gradientNorm: Double) {
+    let value = Double(loss.value.scalar)
+    guard value.isFinite else { throw TrainingError.diverged(step: step, what: "loss", value: value) }
+    var all = gradients(of: loss, for: groups.flatMap(\.variables))
+    var total = 0.0
+    for gradient in all { gradient.read { for g in $0 { total += Double(g) * Double(g) } } }
+    let norm = total.squareRoot()
+    guard norm.isFinite else { throw TrainingError.diverged(step: step, what: "norm of the gradients", value: norm) }
+    if clip > 0, norm > clip {
+        let scale = Float(clip / (norm + 1e-6))
+        all = all.map { Kernels.scale($0, by: scale) }
+    }
+    var start = 0
+    for index in groups.indices {
+        let end = start + groups[index].variables.count
+        groups[index].step(Array(all[start..<end]))
+        start = end
+    }
+    return (value, norm)
+}

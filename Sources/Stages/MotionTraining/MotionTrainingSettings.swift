@@ -1,0 +1,66 @@
+import Diffusion
+import Formats
+public import StageKit
+
+/// What a pipeline file may set on the motion stage: MoTrans as the paper has it, and each part of it off or otherwise.
+///
+/// Fine-tuning is `injector: false, enhancer: false` without a spatial LoRA; MotionDirector is that with a spatial LoRA,
+/// `debiased-weight: 1` and `spatial-masking: 0.2`.
+public struct MotionTrainingSettings: StageSettings {
+    @Setting("the word that names the motion; without it the first word in -ing after a form of be, in each prompt")
+    var motion: String? = nil
+    @Setting("seed of every random draw") var seed = 0
+    @Setting("optimiser steps", in: 1...10_000_000) var steps = 600
+    @Setting("rank of the temporal LoRA", in: 1...4096) var rank = 32
+    @Setting("AdamW's learning rate, constant", in: 0...1) var learningRate = 5e-4
+    @Setting("the learning rate of the appearance injector; without it as the others", in: 0...1)
+    var injectorLearningRate: Double? = nil
+    @Setting("AdamW's weight decay; without it 1e-2 for one clip, 1e-4 for several", in: 0...1)
+    var weightDecay: Double? = nil
+    @Setting("AdamW's two betas", in: 0...1) var betas = [0.9, 0.999]
+    @Setting("AdamW's epsilon", in: 0...1) var epsilon = 1e-8
+    @Setting("largest norm of the gradients, 0 for any", in: 0...1_000_000) var gradientClip = 0.0
+
+    @Setting("train the temporal LoRA") var temporalLora = true
+    @Setting("the temporal LoRA adapts transformer_in too, as MotionDirector's") var transformerIn = true
+    @Setting("probability of dropout behind the LoRA", in: 0...0.99) var loraDropout = 0.0
+    @Setting("add projected frame embeddings before the temporal transformers (Eq. 2)") var injector = true
+    @Setting("which frame's embedding the injector sees in a step") var injectorFrame = InjectorFrame.random
+    @Setting("scale frame embeddings to length 1 before the injector") var normalizeImageEmbedding = false
+    @Setting("probability that the injector sees a zero embedding in a step", in: 0...1) var imageDropout = 0.0
+    @Setting("strengthen the motion's word in the text's embedding (Eq. 3)") var enhancer = true
+    @Setting("width inside the enhancer; without it that of the text's embedding", in: 1...65_536)
+    var enhancerHidden: Int? = nil
+    @Setting("of a motion that is a phrase, strengthen the verb or all of it") var enhanceSpan = EnhancedSpan.verb
+    @Setting("weight of the enhancer's norm in the loss (Eq. 7)", in: 0...1_000_000) var residualWeight = 1e-4
+    @Setting("how much the spatial LoRA acts while the motion is learned, 0 for not at all", in: 0...10)
+    var spatialScale = 1.0
+    @Setting("probability that a step leaves the spatial LoRA out", in: 0...1) var spatialMasking = 0.0
+
+    @Setting("weight of mean((ε̂ - ε)²) in the loss", in: 0...1_000_000) var plainWeight = 1.0
+    @Setting("weight of MotionDirector's appearance-debiased loss", in: 0...1_000_000) var debiasedWeight = 0.0
+    @Setting("β of the appearance-debiased loss", in: 0...1000) var debiasedBeta = 1.0
+    @Setting("probability that a step sees the empty prompt", in: 0...1) var textDropout = 0.0
+    @Setting("how much noise common to a channel is added to the noise", in: 0...1) var offsetNoise = 0.0
+    @Setting("latents: a draw from the autoencoder's posterior, once, or its mean") var latents = LatentSetting.sample
+    @Setting("recompute activations in the backward pass: less memory, more time, the same result")
+    var checkpointing = false
+
+    /// The defaults: the paper's.
+    public init() {}
+
+    /// Which frame's embedding the injector sees.
+    public enum InjectorFrame: String, SettingChoice {
+        case random
+        case first
+        case middle
+    }
+
+    /// How much of a phrase is strengthened.
+    public enum EnhancedSpan: String, SettingChoice {
+        case verb
+        case phrase
+
+        var span: MotionWord.Span { self == .verb ? .verb : .phrase }
+    }
+}

@@ -1,0 +1,93 @@
+import Artifacts
+import Autograd
+import Diffusion
+import Foundation
+import Formats
+import Layers
+import Logging
+import Models
+public import StageKit
+import Tensors
+
+/// The motion stage: temporal LoRA, appearance injector and motion enhancer learn how the clips move (Equation 2-7).
+///
+/// The spatial LoRA of the appearance stage is active and frozen, so that the temporal layers need not learn the look.
+public struct MotionTrainingStage: Stage {
+    /// What a pipeline file may set.
+    public typealias Settings = MotionTrainingSettings
+
+    /// Its name in pipeline files.
+    public static let kind: StageKind = "motion-training"
+    /// Raised whenever equal inputs would give another output.
+    public static let version = 1
+    /// One line for people.
+    public static let summary = "train temporal LoRA, appearance injector and motion enhancer: how the clips move"
+    /// What it takes.
+    public static let inputs = [
+        InputPort("frames", .frames, help: "decoded clips"),
+        InputPort(
+            "embeddings", .embeddings, isOptional: true,
+            help: "image embeddings of the same frames; needed by injector and enhancer"),
+        InputPort(
+            "appearance", .spatialLoRA, isOptional: true,
+            help: "what the appearance stage learned; acts, is not trained"),
+    ]
+    /// What it gives.
+    public static let outputs = [
+        OutputPort("adapter", .motionAdapter, help: "temporal LoRA in the spelling of diffusers and peft, and the rest")
+    ]
+
+    /// The stage.
+    public init() {}
+
+    /// The parts of the model set that it reads.
+    public func modelParts(_ settings: Settings) -> [ModelPart] {
+        [.unet, .vae, .textEncoder, .tokenizer, .scheduler]
+    }
+
+    /// What can be found wrong before anything runs.
+    public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
+        var problems = checkModel(request.model, parts: modelParts(settings))
+        if settings.betas.count != 2 {
+            problems.append(StageProblem(.setting("betas"), "AdamW has two betas, not \(settings.betas.count)"))
+        }
+        if !settings.temporalLora, !settings.injector, !settings.enhancer {
+            problems.append(
+                StageProblem(
+                    .setting("temporal-lora"), "temporal-lora, injector and enhancer are all off: nothing is trained"))
+        }
+        if settings.plainWeight == 0, settings.debiasedWeight == 0 {
+            problems.append(
+                StageProblem(
+                    .setting("plain-weight"), "plain-weight and debiased-weight are both 0: nothing is learned"))
+        }
+        if settings.motion.map({ $0.trimmingCharacters(in: .whitespaces).isEmpty }) ?? false {
+            problems.append(StageProblem(.setting("motion"), "the motion is an empty word"))
+        }
+        return problems
+    }
+
+    /// Trains and writes.
+    public func run(_ settings: Settings, _ context: StageContext) throws {
+        guard let model = context.model else { throw FormatError.missingPart(set: "(none)", part: "unet") }
+        let draws = TrainingDraws(seed: settings.seed, purpose: "motion-training")
+        let examples = try Examples.read(settings, model, draws, context)
+        let unet = try model.unet()
+        let spatial = try context.optionalInput("appearance").map { artifact in
+            try SpatialLoRAs.read(artifact, network: unet.weights)
+        }
+        if let count = spatial?.loras.count, count > 1, count != examples.all.count {
+            throw TrainingError.mismatch(
+                "there are \(count) spatial LoRAs for \(examples.all.count) clips; take both from the same frames")
+        }
+        var training = try MotionTrainer(
+            unet: unet, schedule: model.scheduler().schedule, spatial: spatial, examples: examples, settings: settings,
+            draws: draws)
+        let steps = try training.run(context)
+        let output = context.output("adapter")
+        try training.adapter().write(to: output.url)
+        try TrainingRecord(
+            steps: steps, prompts: examples.all.map(\.prompt), parameters: training.parameterCount, settings: settings
+        ).write(to: output)
+    }
+}

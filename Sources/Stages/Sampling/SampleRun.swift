@@ -1,0 +1,222 @@
+import Artifacts
+import Autograd
+import Checkpoints
+import Diffusion
+import Foundation
+import Formats
+import Layers
+import Logging
+import Media
+import Models
+import StageKit
+import Tensors
+
+/// One run of the sampling stage.
+struct SampleRun {
+    let settings: SamplingSettings
+    let subject: Subject
+    let model: ModelSet
+    let context: StageContext
+
+    private struct Size {
+        let width: Int
+        let height: Int
+        let frames: Int
+        let fps: Double
+    }
+
+    func run() throws {
+        let references = try context.optionalInput("frames").map { try ClipFrames.read($0) }
+        if settings.noisePrior > 0, references == nil {
+            throw SamplingError.needsInput(port: "frames", setting: "noise-prior")
+        }
+        let size = size(references?.first)
+        let vae = try model.vae()
+        let multiple = vae.spatialFactor % 2 == 0 ? vae.spatialFactor : 2 * vae.spatialFactor
+        guard size.width % multiple == 0, size.height % multiple == 0 else {
+            throw SamplingError.badSize(width: size.width, height: size.height, multiple: multiple)
+        }
+        let unet = try model.unet()
+        let motion = try context.optionalInput("motion").map { try MotionAdapter.read($0, network: unet.weights) }
+        let (conditions, empty) = try conditions(motion)
+        let adapters = try adapters(motion, unet)
+        let sampler = GuidedSampler(network: unet, scheduler: try model.scheduler())
+        var done = 0
+        let priors = settings.seeds.map { prior(of: $0, references) }
+        let total =
+            Set(priors.compactMap { $0 }).count * settings.inversionSteps
+            + settings.seeds.count * settings.inferenceSteps
+        func step(_ seed: Int?) throws {
+            done += 1
+            context.report(
+                StageProgress(
+                    done, of: total, unit: "step", readings: seed.map { [.init("seed", Double($0))] } ?? []))
+            try context.checkCancellation()
+        }
+        var inverted: [Int: Tensor] = [:]
+        if let references {
+            for clip in Set(priors.compactMap { $0 }).sorted() {
+                inverted[clip] = try invert(references, clip, sampler, vae, empty, size) { try step(nil) }
+            }
+        }
+        var videos: [SampledVideo] = []
+        for (seed, prior) in zip(settings.seeds, priors) {
+            try context.checkCancellation()
+            var generator = TorchGenerator(seed: UInt64(seed))
+            var noise = Latents.noise(
+                frames: size.frames, height: size.height / vae.spatialFactor, width: size.width / vae.spatialFactor,
+                channels: unet.configuration.inChannels, using: &generator)
+            if let inverted = prior.flatMap({ inverted[$0] }) {
+                noise = Latents.mixed(inverted: inverted, noise: noise, prior: Float(settings.noisePrior))
+            }
+            let latents = try sampler.sample(
+                from: noise, conditions, guidance: Float(settings.guidance), steps: settings.inferenceSteps,
+                eta: Float(settings.eta), adapters: adapters, using: &generator
+            ) { _ in try step(seed) }
+            guard latents.read({ $0.allSatisfy(\.isFinite) }) else {
+                throw SamplingError.notFinite(seed: seed, step: settings.inferenceSteps)
+            }
+            videos.append(try write(latents, seed, vae, fps: size.fps))
+        }
+        SampledVideo.describe(videos, in: context.output("videos"))
+        context.output("latents").attributes = .list(
+            videos.map { .map(["file": .string("seed-\($0.seed).safetensors"), "seed": .int($0.seed)]) })
+    }
+
+    private func size(_ reference: ClipFrames?) -> Size {
+        if let reference, settings.sizedBy == .reference {
+            return Size(
+                width: reference.width, height: reference.height, frames: reference.frames, fps: reference.fps)
+        }
+        return Size(width: settings.width, height: settings.height, frames: settings.frames, fps: settings.fps)
+    }
+
+    /// The contexts of prompt and negative prompt, the prompt's with E_r; and that of the empty text.
+    private func conditions(_ motion: MotionAdapter?) throws -> (GuidedSampler.Conditions, empty: Tensor) {
+        let encoder = try PromptEncoder(model)
+        if encoder.isCutOff(subject.prompt) {
+            context.log.warning("the end of the prompt is beyond what the text encoder reads: \(subject.prompt)")
+        }
+        let negative = encoder.encode(settings.negativePrompt)
+        var prompt = encoder.encode(subject.prompt)
+        if let motion { prompt = try enhanced(prompt, motion, encoder) }
+        let empty = settings.negativePrompt.isEmpty ? negative : encoder.encode("")
+        return (GuidedSampler.Conditions(prompt: prompt, negative: negative), empty)
+    }
+
+    /// Equation 4 at inference (diffusion.md 8.8).
+    private func enhanced(_ prompt: Tensor, _ motion: MotionAdapter, _ encoder: PromptEncoder) throws -> Tensor {
+        guard settings.residual != .off, let enhancer = motion.enhancer, let video = motion.videoEmbedding else {
+            return prompt
+        }
+        guard enhancer.tokenWidth == encoder.width, enhancer.videoWidth == video.count else {
+            throw SamplingError.foreignAdapter(
+                part: "motion enhancer", width: enhancer.tokenWidth, expected: encoder.width)
+        }
+        let word: Range<Int>
+        do {
+            word = try encoder.motionTokens(
+                of: subject.prompt, motion: settings.motion ?? motion.facts.motion, span: motion.facts.span)
+        } catch let error as DiffusionError where settings.missingWord == .skip {
+            context.log.warning("sampled without the motion's residual: \(error)")
+            return prompt
+        }
+        return withoutRecording {
+            guard settings.residual == .fixed, let fixed = motion.residualEmbedding, fixed.count == encoder.width else {
+                return enhancer.enhanced(prompt, video: video, tokens: word).context.value
+            }
+            let rows = Tensor(
+                [word.count, fixed.count], Array(repeating: fixed.values, count: word.count).flatMap { $0 })
+            return Variable(prompt).scatterAdding(Variable(rows), at: Array(word)).value
+        }
+    }
+
+    /// The LoRAs, and W_p·ψ where it is asked for: zeros go with the negative prompt, as in DreamVideo.
+    private func adapters(_ motion: MotionAdapter?, _ unet: UNet3DConditionModel) throws -> Adapters {
+        var adapters = Adapters()
+        if let lora = motion?.temporalLoRA { adapters.loras.append((lora, Float(settings.motionScale))) }
+        if let artifact = context.optionalInput("appearance") {
+            let spatial = try SpatialLoRAs.read(artifact, network: unet.weights)
+            if spatial.loras.count > 1 {
+                context.log.warning("there are \(spatial.loras.count) spatial LoRAs; the first acts")
+            }
+            adapters.loras.append((spatial.loras[0], Float(settings.appearanceScale)))
+        }
+        guard settings.injector else { return adapters }
+        guard let injector = motion?.injector else {
+            throw SamplingError.needsInput(port: "motion", setting: "injector")
+        }
+        guard let psi = try context.optionalInput("embeddings").flatMap({ try ClipEmbeddings.read($0).first?.mean })
+        else {
+            throw SamplingError.needsInput(port: "embeddings", setting: "injector")
+        }
+        guard psi.count == injector.embeddingWidth else {
+            throw SamplingError.foreignAdapter(
+                part: "appearance injector", width: injector.embeddingWidth, expected: psi.count)
+        }
+        let rows = settings.guidance > 1 ? Array(repeating: 0, count: psi.count) + psi.values : psi.values
+        adapters.injections = withoutRecording {
+            injector.rows(for: Tensor([rows.count / psi.count, psi.count], rows))
+        }
+        return adapters
+    }
+
+    /// The clip whose inverted noise a seed begins with, nil without a noise prior.
+    private func prior(of seed: Int, _ references: [ClipFrames]?) -> Int? {
+        guard settings.noisePrior > 0, let references else { return nil }
+        if let index = settings.noisePriorClip { return index }
+        var generator = Generator(seed: UInt64(seed)).split("noise prior")
+        return generator.integer(below: references.count)
+    }
+
+    private func invert(
+        _ references: [ClipFrames], _ clip: Int, _ sampler: GuidedSampler, _ vae: AutoencoderKL, _ empty: Tensor,
+        _ size: Size, step: () throws -> Void
+    ) throws -> Tensor {
+        guard references.indices.contains(clip) else {
+            throw SamplingError.noSuchClip(index: clip, count: references.count)
+        }
+        guard references[clip].frames == size.frames else {
+            throw SamplingError.frameCount(reference: references[clip].frames, video: size.frames)
+        }
+        var unused = Generator(seed: 0)
+        let latents = try ClipLatents.encode(
+            references[clip], with: vae, .mode, using: &unused, beforeFrame: context.checkCancellation)
+        let inverted = try sampler.invert(latents, context: empty, steps: settings.inversionSteps) { _ in try step() }
+        return Latents.resized(
+            inverted, height: size.height / vae.spatialFactor, width: size.width / vae.spatialFactor)
+    }
+
+    /// Decodes frame by frame and writes mp4 and latents.
+    private func write(_ latents: Tensor, _ seed: Int, _ vae: AutoencoderKL, fps: Double) throws -> SampledVideo {
+        let shape = latents.shape
+        let size = latents.count / shape[1]
+        var bytes: [UInt8] = []
+        var decoded = (height: 0, width: 0)
+        for frame in 0..<shape[1] {
+            try context.checkCancellation()
+            let scale = Float(1 / vae.configuration.scalingFactor)
+            let one = Tensor(
+                [1] + shape.dropFirst(2), latents.read { $0[frame * size..<(frame + 1) * size].map { $0 * scale } })
+            let pixels = withoutRecording { vae.decode(Variable(one)).value }
+            decoded = (pixels.shape[1], pixels.shape[2])
+            guard pixels.read({ $0.allSatisfy(\.isFinite) }) else {
+                throw SamplingError.notFinite(seed: seed, step: settings.inferenceSteps)
+            }
+            pixels.read { for value in $0 { bytes.append(byte(value)) } }
+        }
+        let file = "seed-\(seed).mp4"
+        try VideoWriter.write(
+            Frames(count: shape[1], height: decoded.height, width: decoded.width, bytes: bytes),
+            framesPerSecond: fps, to: context.output("videos").file(file))
+        try SafetensorsFile.write(
+            ["latents": Latents.channelsFirst(latents)], to: context.output("latents").file("seed-\(seed).safetensors"))
+        return SampledVideo(file: file, prompt: subject.prompt, entity: subject.entity, seed: seed)
+    }
+
+    /// v / 2 + 1/2, clamped, times 255.
+    private func byte(_ value: Float) -> UInt8 {
+        let scaled = min(max(value * 0.5 + 0.5, 0), 1) * 255
+        return UInt8(settings.pixels == .round ? scaled.rounded(.toNearestOrEven) : scaled.rounded(.down))
+    }
+}

@@ -1,0 +1,130 @@
+import Artifacts
+import Diffusion
+import Formats
+import Foundation
+public import StageKit
+
+/// Makes videos of a prompt: DDIM with classifier-free guidance, performed with a learned motion or without.
+public struct SamplingStage: Stage {
+    /// What a pipeline file may set.
+    public typealias Settings = SamplingSettings
+
+    /// Its name in pipeline files.
+    public static let kind: StageKind = "sampling"
+    /// Raised whenever equal inputs would give another output.
+    public static let version = 1
+    /// One line for people.
+    public static let summary = "make videos of a prompt by DDIM with classifier-free guidance"
+    /// What it takes.
+    public static let inputs = [
+        InputPort("motion", .motionAdapter, isOptional: true, help: "what the motion stage learned"),
+        InputPort(
+            "appearance", .spatialLoRA, isOptional: true,
+            help: "a spatial LoRA of a subject that shall perform the motion; of several the first"),
+        InputPort(
+            "frames", .frames, isOptional: true,
+            help: "reference clips: the first gives size, count and rate; noise-prior inverts one"),
+        InputPort("embeddings", .embeddings, isOptional: true, help: "image embeddings for `injector: true`"),
+    ]
+    /// What it gives.
+    public static let outputs = [
+        OutputPort("videos", .videos, help: "an mp4 for each seed"),
+        OutputPort("latents", .latents, help: "the final latents of each"),
+    ]
+    /// The elements of its for-each.
+    public static let element: ElementKind? = .prompt
+
+    /// The stage.
+    public init() {}
+
+    /// The parts of the model set that it reads.
+    public func modelParts(_ settings: Settings) -> [ModelPart] {
+        [.unet, .vae, .textEncoder, .tokenizer, .scheduler]
+    }
+
+    /// What can be found wrong before anything runs.
+    public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
+        checkModel(request.model, parts: modelParts(settings)) + settings.problems(request)
+    }
+
+    /// Samples one video for each seed.
+    public func run(_ settings: Settings, _ context: StageContext) throws {
+        guard let model = context.model else { throw FormatError.missingPart(set: "(none)", part: "unet") }
+        guard let subject = Subject(settings, element: context.element) else { throw SamplingError.noPrompt }
+        try SampleRun(settings: settings, subject: subject, model: model, context: context).run()
+    }
+}
+
+/// What a step samples.
+struct Subject {
+    let prompt: String
+    let entity: String?
+
+    /// The for-each's element, else the settings; nil when neither has a prompt.
+    init?(_ settings: SamplingSettings, element: Value?) {
+        if case .map(let members) = element, case .string(let text) = members["prompt"] {
+            prompt = text
+            if case .string(let text) = members["entity"] { entity = text } else { entity = nil }
+        } else if let text = settings.prompt {
+            prompt = text
+            entity = settings.entity
+        } else {
+            return nil
+        }
+    }
+}
+
+extension SamplingSettings {
+    /// What is wrong, as far as settings, prompt and model folders tell.
+    func problems(_ request: StageRequest) -> [StageProblem] {
+        var problems: [StageProblem] = []
+        if let subject = Subject(self, element: request.element) {
+            problems += wordProblems(subject, request)
+        } else {
+            problems.append(
+                StageProblem(
+                    .setting("prompt"), "there is nothing to sample",
+                    help: "set `prompt`, or add `for-each: \"${prompts}\"`"))
+        }
+        if seeds.isEmpty { problems.append(StageProblem(.setting("seeds"), "there is no seed, so there is no video")) }
+        if Set(seeds).count != seeds.count {
+            problems.append(StageProblem(.setting("seeds"), "a seed occurs twice: its video would be the same"))
+        }
+        let factor = spatialFactor(of: request.model) ?? 1
+        // Even, because yuv420p halves both ways.
+        let multiple = factor % 2 == 0 ? factor : 2 * factor
+        for (name, length) in [("width", width), ("height", height)] where length % multiple != 0 {
+            let near = max(multiple, (length + multiple / 2) / multiple * multiple)
+            problems.append(
+                StageProblem(
+                    .setting(name), "\(length) is not a multiple of \(multiple), as the model's autoencoder needs",
+                    help: "\(near) is the nearest that is"))
+        }
+        if let folder = request.model?.folders[.scheduler], let scheduler = try? DDIMScheduler(folder: folder) {
+            let counts =
+                [("inference-steps", inferenceSteps)] + (noisePrior > 0 ? [("inversion-steps", inversionSteps)] : [])
+            for (name, count) in counts {
+                do { _ = try scheduler.timesteps(count) } catch {
+                    problems.append(StageProblem(.setting(name), "\(error)"))
+                }
+            }
+        }
+        return problems
+    }
+
+    /// Only with `motion` is it certain that the prompt must have a verb: without a motion adapter it need not.
+    private func wordProblems(_ subject: Subject, _ request: StageRequest) -> [StageProblem] {
+        guard let motion, missingWord == .error, residual == .recompute else { return [] }
+        let place: StageProblem.Subject = request.element == nil ? .setting("prompt") : .element
+        do {
+            if let tokenizer = try? request.model?.tokenizer() {
+                _ = try tokenizer.motionTokens(of: subject.prompt, motion: motion, span: .verb)
+            } else {
+                _ = try MotionWord(in: subject.prompt, motion: motion)
+            }
+            return []
+        } catch {
+            return [StageProblem(place, "\(error)")]
+        }
+    }
+}

@@ -85,7 +85,9 @@ let package = Package(
 )
 
 extension Target {
-    /// A module of Sources/Core. Optimised in debug builds too: a kernel without the optimiser is some 80 times slower.
+    /// A module of Sources/Core.
+    ///
+    /// Optimised in debug builds too: a kernel without the optimiser is some 80 times slower.
     static func core(_ name: String, _ dependencies: [Dependency]) -> Target {
         .target(
             name: name, dependencies: dependencies, path: "Sources/Core/\(name)",

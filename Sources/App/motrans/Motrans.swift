@@ -1,7 +1,9 @@
 import ArgumentParser
 import Foundation
 
-/// `motrans`: the composition root. Puts stages, store and lineage together, and turns what happens into words.
+/// The composition root.
+///
+/// Puts stages, store and lineage together, and turns what happens into words.
 @main
 struct Motrans: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

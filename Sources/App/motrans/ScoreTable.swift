@@ -2,7 +2,9 @@ import Artifacts
 import Foundation
 import Storage
 
-/// The scores of an artifact as rows. Reads `scores.json` as any program could: the app does not know how scores are made.
+/// The scores of an artifact as rows.
+///
+/// Reads `scores.json` as any program could: the app does not know how scores are made.
 struct ScoreTable {
     private struct Document: Decodable {
         struct Video: Decodable {

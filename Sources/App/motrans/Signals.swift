@@ -7,7 +7,9 @@ final class Signals: Sendable {
     private let received = Mutex<Int32?>(nil)
     private let sources: [any DispatchSourceSignal]
 
-    /// Listens until the process ends. `cancel` is called once, from a thread of its own.
+    /// Listens until the process ends.
+    ///
+    /// `cancel` is called once, from a thread of its own.
     init(console: Console, cancel: @escaping @Sendable () -> Void) {
         let queue = DispatchQueue(label: "signals")
         sources = [SIGINT, SIGTERM, SIGHUP].map { number in

@@ -17,13 +17,17 @@ public struct AutoencoderKL {
     private let quantConvolution: Convolution2D?
     private let postQuantConvolution: Convolution2D?
 
-    /// Builds the autoencoder from a source of weights. Throws when tensors are missing or misshapen: all at once.
+    /// Builds the autoencoder from a source of weights.
+    ///
+    /// Throws when tensors are missing or misshapen: all at once.
     public init(_ configuration: Configuration, _ weights: Weights) throws {
         self.init(unchecked: configuration, weights)
         try weights.finish()
     }
 
-    /// Opens a folder that diffusers wrote: config.json and weights. Throws `ModelsError`, `CheckpointError` or `WeightsError`.
+    /// Opens a folder that diffusers wrote: config.json and weights.
+    ///
+    /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
     public init(folder: URL) throws {
         self = try ModelFolder.build(folder) { weights in
             try Self(unchecked: Configuration(file: folder.appending(path: "config.json")), weights)
@@ -106,7 +110,9 @@ extension AutoencoderKL {
         /// The defaults of the reference class.
         public init() {}
 
-        /// Reads `config.json`. Throws `ModelsError` when it cannot be read or asks for what we do not have.
+        /// Reads `config.json`.
+        ///
+        /// Throws `ModelsError` when it cannot be read or asks for what we do not have.
         public init(file: URL) throws { try self.init(ConfigurationFile(url: file)) }
 
         init(_ file: ConfigurationFile) throws {

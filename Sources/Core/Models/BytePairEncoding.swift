@@ -21,7 +21,8 @@ struct BytePairEncoding: Sendable {
             guard let a = vocabulary[left], let b = vocabulary[right], let id = vocabulary[left + right] else {
                 continue
             }
-            if table[Pair(left: a, right: b)] == nil { table[Pair(left: a, right: b)] = Merge(rank: rank, id: id) }
+            // A pair that is listed twice has its last rank, as in the reference.
+            table[Pair(left: a, right: b)] = Merge(rank: rank, id: id)
         }
         self.merges = table
     }

@@ -19,13 +19,17 @@ public struct CLIPModel {
     private let textProjection: Linear
     private let logitScale: Variable
 
-    /// Builds the model from a source of weights. Throws when tensors are missing or misshapen: all of them at once.
+    /// Builds the model from a source of weights.
+    ///
+    /// Throws when tensors are missing or misshapen: all of them at once.
     public init(_ configuration: Configuration, _ weights: Weights) throws {
         self.init(unchecked: configuration, weights)
         try weights.finish()
     }
 
-    /// Opens a folder that transformers wrote: config.json and weights. Throws `ModelsError`, `CheckpointError` or `WeightsError`.
+    /// Opens a folder that transformers wrote: config.json and weights.
+    ///
+    /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
     public init(folder: URL) throws {
         self = try ModelFolder.build(folder) { weights in
             try Self(unchecked: Configuration(file: folder.appending(path: "config.json")), weights)
@@ -74,7 +78,9 @@ extension CLIPModel {
         /// The defaults of the reference class.
         public init() {}
 
-        /// Reads `config.json`. Throws `ModelsError` when it cannot be read or asks for what we do not have.
+        /// Reads `config.json`.
+        ///
+        /// Throws `ModelsError` when it cannot be read or asks for what we do not have.
         public init(file: URL) throws { try self.init(ConfigurationFile(url: file)) }
 
         init(_ file: ConfigurationFile) throws {
@@ -93,13 +99,17 @@ public struct CLIPTextModelWithProjection {
     public let text: CLIPTextModel
     private let projection: Linear
 
-    /// Builds the encoder from a source of weights. Throws when tensors are missing or misshapen: all of them at once.
+    /// Builds the encoder from a source of weights.
+    ///
+    /// Throws when tensors are missing or misshapen: all of them at once.
     public init(_ configuration: CLIPTextConfiguration, _ weights: Weights) throws {
         self.init(unchecked: configuration, weights)
         try weights.finish()
     }
 
-    /// Opens a folder that transformers wrote: config.json and weights. Throws `ModelsError`, `CheckpointError` or `WeightsError`.
+    /// Opens a folder that transformers wrote: config.json and weights.
+    ///
+    /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
     public init(folder: URL) throws {
         self = try ModelFolder.build(folder) { weights in
             try Self(unchecked: CLIPTextConfiguration(file: folder.appending(path: "config.json")), weights)

@@ -42,7 +42,9 @@ public struct CLIPTokenizer: Sendable {
     private let normalisedTokens: AddedTokens
 
     /// Opens a tokenizer folder: `vocab.json` and `merges.txt`, else `tokenizer.json`; with `special_tokens_map.json`
-    /// and `tokenizer_config.json` where they are. Throws `ModelsError` when they are missing or cannot be.
+    /// and `tokenizer_config.json` where they are.
+    ///
+    /// Throws `ModelsError` when they are missing or cannot be.
     public init(folder: URL) throws { try self.init(TokenizerFiles(folder: folder)) }
 
     init(_ files: TokenizerFiles) throws {
@@ -80,8 +82,10 @@ public struct CLIPTokenizer: Sendable {
             contentCount: content.count, isTruncated: content.count > maximumLength - 2)
     }
 
-    /// Where the tokens of a word (or a phrase) stand in the ids of a text: its first occurrence, nil when there is none
-    /// (or it was cut off). The start token is counted, so the range indexes the text encoder's output.
+    /// Where the tokens of a word (or a phrase) stand in the ids of a text: its first occurrence, nil when there is
+    /// none (or it was cut off).
+    ///
+    /// The start token is counted, so the range indexes the text encoder's output.
     public func tokens(of word: String, in text: String) -> Range<Int>? {
         let wanted = split(word).map(\.text)
         let pieces = encoding(text).pieces

@@ -70,13 +70,17 @@ public struct CLIPVisionModelWithProjection {
     public let vision: CLIPVisionModel
     private let projection: Linear
 
-    /// Builds the encoder from a source of weights. Throws when tensors are missing or misshapen: all of them at once.
+    /// Builds the encoder from a source of weights.
+    ///
+    /// Throws when tensors are missing or misshapen: all of them at once.
     public init(_ configuration: CLIPVisionConfiguration, _ weights: Weights) throws {
         self.init(unchecked: configuration, weights)
         try weights.finish()
     }
 
-    /// Opens a folder that transformers wrote: config.json and weights. Throws `ModelsError`, `CheckpointError` or `WeightsError`.
+    /// Opens a folder that transformers wrote: config.json and weights.
+    ///
+    /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
     public init(folder: URL) throws {
         self = try ModelFolder.build(folder) { weights in
             try Self(unchecked: CLIPVisionConfiguration(file: folder.appending(path: "config.json")), weights)
@@ -127,7 +131,9 @@ public struct CLIPVisionConfiguration: Hashable, Sendable {
     /// The defaults of the reference class.
     public init() {}
 
-    /// Reads `config.json`. Throws `ModelsError` when it cannot be read or asks for what we do not have.
+    /// Reads `config.json`.
+    ///
+    /// Throws `ModelsError` when it cannot be read or asks for what we do not have.
     public init(file: URL) throws { try self.init(ConfigurationFile(url: file)) }
 
     init(_ file: ConfigurationFile) throws {

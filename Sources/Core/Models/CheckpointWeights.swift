@@ -13,7 +13,9 @@ public struct CheckpointWeights: WeightSource, Sendable {
     /// The shape that the header gives, nil when there is no such tensor.
     public func shape(of name: String, expected: [Int]) -> [Int]? { checkpoint.entry(name)?.shape }
 
-    /// The values. Throws `CheckpointError`.
+    /// The values.
+    ///
+    /// Throws `CheckpointError`.
     public func tensor(_ name: String, shape: [Int], initial: InitialWeights) throws -> Tensor {
         try checkpoint.tensor(name)
     }

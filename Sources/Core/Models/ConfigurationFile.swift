@@ -9,7 +9,9 @@ struct ConfigurationFile {
     let name: String
     private let values: [String: JSONValue]
 
-    /// Reads `config.json`. Throws `ModelsError` when it is not there or not a JSON object.
+    /// Reads `config.json`.
+    ///
+    /// Throws `ModelsError` when it is not there or not a JSON object.
     init(url: URL) throws {
         let name = url.path(percentEncoded: false)
         guard FileManager.default.fileExists(atPath: name) else {
@@ -18,7 +20,9 @@ struct ConfigurationFile {
         try self.init(name: name, data: Data(contentsOf: url))
     }
 
-    /// Reads JSON text. Throws `ModelsError.unreadable` when it is not a JSON object.
+    /// Reads JSON text.
+    ///
+    /// Throws `ModelsError.unreadable` when it is not a JSON object.
     init(name: String, data: Data) throws {
         do {
             values = try JSONDecoder().decode([String: JSONValue].self, from: data)

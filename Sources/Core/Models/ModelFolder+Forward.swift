@@ -5,7 +5,9 @@ public import Tensors
 
 extension ModelFolder {
     /// Runs the model on tensors with the names and layouts of the reference class (channels first), and gives its
-    /// outputs likewise. Throws `ModelsError` when an input is missing or does not fit, and what loading throws.
+    /// outputs likewise.
+    ///
+    /// Throws `ModelsError` when an input is missing or does not fit, and what loading throws.
     ///
     /// - `sample` [b, c, f, h, w], `timestep` [] or [b], `encoder_hidden_states` [b, L, D] → `sample`
     /// - AutoencoderKL: `pixel_values` [n, 3, H, W] → `mean`, `logvar`; `latents` [n, c, h, w] → `sample`

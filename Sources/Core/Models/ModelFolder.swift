@@ -24,7 +24,9 @@ public struct ModelFolder: Sendable {
     public let modelClass: Class
 
     /// The class name that a folder's `config.json` (else `scheduler_config.json`) gives, ours or not: who can run more
-    /// than networks, such as a scheduler, looks here first. Throws `ModelsError` when there is none.
+    /// than networks, such as a scheduler, looks here first.
+    ///
+    /// Throws `ModelsError` when there is none.
     public static func className(of folder: URL) throws -> String {
         let scheduler = folder.appending(path: "scheduler_config.json")
         var url = folder.appending(path: "config.json")
@@ -36,7 +38,9 @@ public struct ModelFolder: Sendable {
         return name
     }
 
-    /// Opens a folder by its config.json. Throws `ModelsError.unknownClass` when it is none of ours.
+    /// Opens a folder by its config.json.
+    ///
+    /// Throws `ModelsError.unknownClass` when it is none of ours.
     public init(_ url: URL) throws {
         let name = try Self.className(of: url)
         guard let known = Class(rawValue: name) else {
@@ -62,7 +66,9 @@ public struct ModelFolder: Sendable {
         }
     }
 
-    /// How many numbers the model holds, by its configuration. Throws `ModelsError`.
+    /// How many numbers the model holds, by its configuration.
+    ///
+    /// Throws `ModelsError`.
     public func parameterCount() throws -> Int {
         let weights = Weights(RandomWeights(seed: 0), readsValues: false)
         try declare(weights)

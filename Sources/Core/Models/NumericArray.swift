@@ -9,7 +9,9 @@ public enum NumericArray: Sendable {
     /// Whole numbers, row-major, with their shape.
     case integers([Int], shape: [Int])
 
-    /// A tensor of a file: whole numbers stay exact. Throws `CheckpointError`.
+    /// A tensor of a file: whole numbers stay exact.
+    ///
+    /// Throws `CheckpointError`.
     public init(_ checkpoint: Checkpoint, _ name: String) throws(CheckpointError) {
         if let entry = checkpoint.entry(name), entry.type.isInteger {
             self = .integers(try checkpoint.integers(name), shape: entry.shape)
@@ -18,7 +20,9 @@ public enum NumericArray: Sendable {
         }
     }
 
-    /// Every tensor of a safetensors file. Throws `CheckpointError`.
+    /// Every tensor of a safetensors file.
+    ///
+    /// Throws `CheckpointError`.
     public static func all(of file: URL) throws(CheckpointError) -> [String: NumericArray] {
         let checkpoint = try Checkpoint.open(file)
         var arrays: [String: NumericArray] = [:]

@@ -2,7 +2,9 @@ import Autograd
 import Layers
 
 /// `TemporalConvLayer` of the reference (diffusion.md 2.3): four times GroupNorm, SiLU, convolution over three frames,
-/// and the input added. Statistics are taken over all frames of a video; the last convolution starts at zero.
+/// and the input added.
+///
+/// Statistics are taken over all frames of a video; the last convolution starts at zero.
 struct TemporalConvolution {
     private let norms: [GroupNorm]
     private let convolutions: [Convolution2D]

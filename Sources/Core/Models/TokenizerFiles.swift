@@ -66,7 +66,9 @@ struct TokenizerFiles {
         maximumLength = limit <= 1 << 20 ? limit : 77
     }
 
-    /// The id of a special token. Throws `ModelsError` when the vocabulary has none.
+    /// The id of a special token.
+    ///
+    /// Throws `ModelsError` when the vocabulary has none.
     func id(of role: Role) throws -> Int {
         let name = names[role] ?? role.standard
         guard let id = vocabulary[name] else {

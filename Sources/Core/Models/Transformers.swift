@@ -2,7 +2,9 @@ import Autograd
 import Layers
 
 /// `BasicTransformerBlock` of the reference (diffusion.md 2.6): two attentions and a feed-forward, each with its
-/// LayerNorm before and a residual around. The second attention looks at a context, or at the tokens themselves.
+/// LayerNorm before and a residual around.
+///
+/// The second attention looks at a context, or at the tokens themselves.
 struct TransformerBlock {
     private let norms: [LayerNorm]
     private let attention1: Attention

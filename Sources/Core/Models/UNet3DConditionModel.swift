@@ -26,13 +26,17 @@ public struct UNet3DConditionModel {
     private let convNormOut: GroupNorm
     private let convOut: Convolution2D
 
-    /// Builds the network from a source of weights. Throws when tensors are missing or misshapen: all of them at once.
+    /// Builds the network from a source of weights.
+    ///
+    /// Throws when tensors are missing or misshapen: all of them at once.
     public init(_ configuration: Configuration, _ weights: Weights) throws {
         self.init(unchecked: configuration, weights)
         try weights.finish()
     }
 
-    /// Opens a folder that diffusers wrote: config.json and weights. Throws `ModelsError`, `CheckpointError` or `WeightsError`.
+    /// Opens a folder that diffusers wrote: config.json and weights.
+    ///
+    /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
     public init(folder: URL) throws {
         self = try ModelFolder.build(folder) { weights in
             try Self(unchecked: Configuration(file: folder.appending(path: "config.json")), weights)

@@ -31,7 +31,9 @@ extension UNet3DConditionModel {
         /// The defaults of the reference class: ZeroScope's network.
         public init() {}
 
-        /// Reads `config.json`. Throws `ModelsError` when it cannot be read or asks for what we do not have.
+        /// Reads `config.json`.
+        ///
+        /// Throws `ModelsError` when it cannot be read or asks for what we do not have.
         public init(file: URL) throws { try self.init(ConfigurationFile(url: file)) }
 
         init(_ file: ConfigurationFile) throws {

@@ -171,8 +171,10 @@ struct UNetUpBlock {
             samples ? Convolution2D(weights, "upsamplers.0.conv", in: out, out: out, kernel: 3, padding: 1) : nil
     }
 
-    /// Takes its skips from the end of the list. The upsampled size is that of the skip that is used next, which is
-    /// twice its own except where a size was odd on the way down (diffusion.md 2.1).
+    /// Takes its skips from the end of the list.
+    ///
+    /// The upsampled size is that of the skip that is used next, which is twice its own except where a size was odd on
+    /// the way down (diffusion.md 2.1).
     func callAsFunction(_ x: Variable, _ pass: UNetPass, _ skips: inout [Variable]) -> Variable {
         var x = x
         for layer in layers { x = layer(x, skip: skips.removeLast(), pass) }

@@ -110,8 +110,9 @@ private struct VAEMiddle {
     }
 }
 
-/// `Attention` of the reference as the autoencoder uses it: one head as wide as the channels, biases everywhere. Old
-/// files have it under the names of an older class, some as 1×1 convolutions.
+/// `Attention` of the reference as the autoencoder uses it: one head as wide as the channels, biases everywhere.
+///
+/// Old files have it under the names of an older class, some as 1×1 convolutions.
 private struct VAEAttention {
     private let norm: GroupNorm
     private let query: Linear

@@ -19,13 +19,17 @@ public struct VideoMAEModel {
     private let layers: [VideoMAELayer]
     private let norm: LayerNorm?
 
-    /// Builds the encoder from a source of weights. Throws when tensors are missing or misshapen: all of them at once.
+    /// Builds the encoder from a source of weights.
+    ///
+    /// Throws when tensors are missing or misshapen: all of them at once.
     public init(_ configuration: VideoMAEConfiguration, _ weights: Weights) throws {
         self.init(unchecked: configuration, weights)
         try weights.finish()
     }
 
-    /// Opens a folder that transformers wrote: config.json and weights. Throws `ModelsError`, `CheckpointError` or `WeightsError`.
+    /// Opens a folder that transformers wrote: config.json and weights.
+    ///
+    /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
     public init(folder: URL) throws {
         self = try ModelFolder.build(folder) { weights in
             try Self(unchecked: VideoMAEConfiguration(file: folder.appending(path: "config.json")), weights)
@@ -106,13 +110,17 @@ public struct VideoMAEForVideoClassification {
     private let norm: LayerNorm?
     private let classifier: Linear
 
-    /// Builds the model from a source of weights. Throws when tensors are missing or misshapen: all of them at once.
+    /// Builds the model from a source of weights.
+    ///
+    /// Throws when tensors are missing or misshapen: all of them at once.
     public init(_ configuration: VideoMAEConfiguration, _ weights: Weights) throws {
         self.init(unchecked: configuration, weights)
         try weights.finish()
     }
 
-    /// Opens a folder that transformers wrote: config.json and weights. Throws `ModelsError`, `CheckpointError` or `WeightsError`.
+    /// Opens a folder that transformers wrote: config.json and weights.
+    ///
+    /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
     public init(folder: URL) throws {
         self = try ModelFolder.build(folder) { weights in
             try Self(unchecked: VideoMAEConfiguration(file: folder.appending(path: "config.json")), weights)
@@ -131,8 +139,9 @@ public struct VideoMAEForVideoClassification {
             weights, "classifier", in: configuration.hiddenSize, out: configuration.labels, bias: true)
     }
 
-    /// One vector per clip, `[b, hidden_size]`: the normalised mean over all tokens, which the classifier sees. (The
-    /// first token where the config does not pool, as the reference has it.)
+    /// One vector per clip, `[b, hidden_size]`: the normalised mean over all tokens, which the classifier sees.
+    ///
+    /// (The first token where the config does not pool, as the reference has it.)
     ///
     /// - Parameter pixels: `[b, num_frames, size, size, 3]`, normalised with ImageNet's mean and deviation.
     public func embeddings(_ pixels: Variable) -> Variable { pooled(videomae(pixels)) }
@@ -235,7 +244,9 @@ public struct VideoMAEConfiguration: Hashable, Sendable {
     /// The defaults of the reference class.
     public init() {}
 
-    /// Reads `config.json`. Throws `ModelsError` when it cannot be read or asks for what we do not have.
+    /// Reads `config.json`.
+    ///
+    /// Throws `ModelsError` when it cannot be read or asks for what we do not have.
     public init(file: URL) throws { try self.init(ConfigurationFile(url: file)) }
 
     init(_ file: ConfigurationFile) throws {

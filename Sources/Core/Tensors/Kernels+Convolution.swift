@@ -181,7 +181,9 @@ extension Kernels {
         withUnsafePointer(to: window) { ck_scatter_windows(panel, $0, rows.lowerBound, rows.count, dx) }
     }
 
-    /// Windows gathered into panels of rows, each panel one product. A 1 × 1 kernel needs no gathering.
+    /// Windows gathered into panels of rows, each panel one product.
+    ///
+    /// A 1 × 1 kernel needs no gathering.
     private static func convolve(
         _ x: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?, _ window: ck_window,
         images: Int, out: Int, into y: UnsafeMutablePointer<Float>

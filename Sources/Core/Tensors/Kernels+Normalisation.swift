@@ -208,7 +208,9 @@ private struct GroupPlan {
     func rows(_ piece: Int) -> Int { min(block, s - piece % blocks * block) }
     func start(_ piece: Int) -> Int { (sample(piece) * s + piece % blocks * block) * c }
 
-    /// Runs the passes: each on every piece, then on every sample. A sample of one piece needs no meeting in between.
+    /// Runs the passes: each on every piece, then on every sample.
+    ///
+    /// A sample of one piece needs no meeting in between.
     func run(_ passes: [(piece: (Int) -> Void, sample: (Int) -> Void)]) {
         guard blocks > 1 else {
             Kernels.forPieces(of: n, size: Kernels.rowsPerChunk(width: s * c, elements: Kernels.heavyChunk)) {

@@ -101,7 +101,9 @@ extension Kernels {
     /// Work of one tile in multiplications and additions: some 20 µs, against a region's 1 µs and packing the operands.
     private static let tileWork = 2_000_000
 
-    /// How a product is cut. A function of the sizes alone, so that the bits do not depend on the threads.
+    /// How a product is cut.
+    ///
+    /// A function of the sizes alone, so that the bits do not depend on the threads.
     private struct Tiling {
         var rows: Int
         var columns: Int

@@ -24,8 +24,10 @@ final class Storage: @unchecked Sendable {
     deinit { Recycler.shared.give(base, capacity: capacity) }
 }
 
-/// Keeps freed buffers for the next tensor of their size: page faults of fresh memory cost small models more than the
-/// arithmetic does. Capped, so that one large pass does not hold on to its peak.
+/// Keeps freed buffers for the next tensor of their size.
+///
+/// Page faults of fresh memory cost small models more than the arithmetic does. Capped, so that one large pass does not
+/// hold on to its peak.
 final class Recycler: Sendable {
     static let shared = Recycler()
 

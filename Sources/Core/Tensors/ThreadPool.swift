@@ -33,7 +33,9 @@ public final class ThreadPool: Sendable {
     private let isTaken = Atomic<Bool>(false)
     /// Counts regions; workers watch it.
     private let generation = Atomic<Int>(0)
-    /// Workers inside the open region, or `closed`. A worker that comes late finds it closed and never sees the job.
+    /// Workers inside the open region, or `closed`.
+    ///
+    /// A worker that comes late finds it closed and never sees the job.
     private let entrants = Atomic<Int>(ThreadPool.closed)
     private let nextChunk = Atomic<Int>(0)
     private let sleepers = Atomic<Int>(0)
@@ -184,7 +186,9 @@ private final class Bed: @unchecked Sendable {
         pthread_cond_init(condition, nil)
     }
 
-    /// Sleeps while `isQuiet`. The sleeper is counted before it looks, and the waker looks at the count after it has
+    /// Sleeps while `isQuiet`.
+    ///
+    /// The sleeper is counted before it looks, and the waker looks at the count after it has
     /// changed what is looked at, so one of the two sees the other.
     func sleep(counting sleepers: borrowing Atomic<Int>, while isQuiet: () -> Bool) {
         pthread_mutex_lock(mutex)

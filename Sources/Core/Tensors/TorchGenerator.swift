@@ -91,7 +91,7 @@ public struct TorchGenerator: RandomSource, Sendable {
     private static func transform(_ block: UnsafeMutableBufferPointer<Float>) {
         for j in 0..<8 {
             let radius = (-2 * logf(1 - block[j])).squareRoot()
-            let angle = 2 * Float.pi * block[j + 8]
+            let angle = Float(2 * Double.pi) * block[j + 8]  // Float.pi is rounded towards zero
             block[j] = radius * cosf(angle)
             block[j + 8] = radius * sinf(angle)
         }

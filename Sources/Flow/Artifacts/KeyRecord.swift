@@ -127,7 +127,7 @@ extension KeyRecord {
         }
         let head = String(decoding: bytes[..<position], as: UTF8.self)
         let rest = String(decoding: bytes[(position + separator.count)...], as: UTF8.self)
-        guard head.hasPrefix("\"") else { return (head, rest) }
+        guard bytes.first == UInt8(ascii: "\"") else { return (head, rest) }
         guard let path = try Value(canonicalText: head).string else { throw .syntax("expected a path", offset: 0) }
         return (path, rest)
     }

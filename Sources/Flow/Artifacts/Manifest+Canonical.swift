@@ -62,8 +62,8 @@ extension Manifest {
         let paths = Set(entries.map(\.path))
         for entry in entries {
             var folder = Substring(entry.path)
-            while let slash = folder.lastIndex(of: "/") {
-                folder = folder[..<slash]
+            while let end = folder.utf8.lastIndex(of: UInt8(ascii: "/")) {
+                folder = folder[..<end]
                 guard !paths.contains(String(folder)) else {
                     throw .path(entry.path, why: "\"\(folder)\" is a file of the artifact too")
                 }
@@ -74,12 +74,15 @@ extension Manifest {
     /// Refuses paths that could leave the artifact's folder or that could not be made on every file system.
     public static func check(path: String) throws(ArtifactError) {
         guard !path.isEmpty else { throw .path(path, why: "it is empty") }
-        guard !path.hasPrefix("/") else { throw .path(path, why: "it is absolute") }
+        // Bytes, not characters: a slash with a combining mark behind it is one Character to Swift, and a slash to the
+        // file system.
+        let slash = UInt8(ascii: "/")
+        guard path.utf8.first != slash else { throw .path(path, why: "it is absolute") }
         guard path.utf8.count <= 4096 else { throw .path(path, why: "it is longer than 4096 bytes") }
         guard path.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 }) else {
             throw .path(path, why: "it has a control character")
         }
-        for component in path.split(separator: "/", omittingEmptySubsequences: false) {
+        for component in path.utf8.split(separator: slash, omittingEmptySubsequences: false).map(Substring.init) {
             guard !component.isEmpty else { throw .path(path, why: "it has an empty component") }
             guard component != ".", component != ".." else { throw .path(path, why: "it has a component \(component)") }
             guard component.utf8.count <= 255 else { throw .path(path, why: "a component is longer than 255 bytes") }

@@ -2,8 +2,9 @@
 public enum MediaType {
     /// The media type of a file name; `application/octet-stream` when the extension says nothing.
     public static func of(path: String) -> String {
-        guard let dot = path.lastIndex(of: "."), !path[dot...].contains("/") else { return unknown }
-        return byExtension[path[path.index(after: dot)...].lowercased()] ?? unknown
+        let name = path.utf8.split(separator: UInt8(ascii: "/")).last ?? path.utf8[...]
+        guard let dot = name.lastIndex(of: UInt8(ascii: ".")) else { return unknown }
+        return byExtension[Substring(name[dot...].dropFirst()).lowercased()] ?? unknown
     }
 
     private static let unknown = "application/octet-stream"

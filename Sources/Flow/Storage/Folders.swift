@@ -25,7 +25,7 @@ enum Folders {
                 throw .system(operation: "make the folder", path: path, errno: ENOTDIR)
             }
         case ENOENT:
-            guard let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
+            guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash > path.startIndex else {
                 throw .system(operation: "make the folder", path: path, errno: number)
             }
             try make(String(path[..<slash]))

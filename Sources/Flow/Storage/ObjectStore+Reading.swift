@@ -80,7 +80,7 @@ extension ObjectStore {
     ) throws(StorageError) {
         let path = Self.plainPath(file)
         guard replacing || access(path, F_OK) != 0 else { throw .exists(path: path) }
-        let slash = path.lastIndex(of: "/") ?? path.startIndex
+        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? path.startIndex
         try Folders.make(String(path[..<slash]))
         let partial = "\(path[..<slash])/.partial-\(String(UInt64.random(in: .min ... .max), radix: 36))"
         // Also after success: `link` below leaves it.

@@ -12,7 +12,9 @@ extension ObjectStore {
     /// leave can be told from what live ones use.
     /// - Throws: `StorageError.exists` when the attempt already has one.
     public func makeScratch(_ attempt: String, owner: ProcessIdentity = .current) throws(StorageError) -> URL {
-        precondition(!attempt.contains("/") && !attempt.hasPrefix("."), "\(attempt) cannot name a folder")
+        precondition(
+            !attempt.utf8.contains(UInt8(ascii: "/")) && attempt.utf8.first != UInt8(ascii: "."),
+            "\(attempt) cannot name a folder")
         guard !isReadOnly else { throw .readOnly(path: root.path(percentEncoded: false)) }
         let path = "\(scratch)/\(attempt)"
         do {

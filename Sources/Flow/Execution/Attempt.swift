@@ -44,6 +44,8 @@ struct Attempt: Sendable {
     let lease: Lease
     /// The artifacts of the steps that feed it, by step and port.
     let fed: [StepID: [String: Digest]]
+    /// What those artifacts are.
+    let kinds: [StepID: [String: ArtifactKind]]
     let digests: SourceDigests
     let cancellation: CancellationFlag
     let report: @Sendable (RunEvent) -> Void
@@ -101,8 +103,10 @@ struct Attempt: Sendable {
     }
 
     private func kind(of input: PlannedInput) -> ArtifactKind {
-        if case .source(let source) = input { return source.kind }
-        return ""
+        switch input {
+        case .source(let source): source.kind
+        case .output(let id, let port): kinds[id]?[port] ?? ""
+        }
     }
 
     private func body(_ id: AttemptID, _ scratch: URL, _ log: AttemptLog, _ meter: UsageMeter) -> End {
@@ -151,7 +155,7 @@ struct Attempt: Sendable {
                 case .output(let producer, let output):
                     let folder = scratch.appending(path: "in/\(port)/\(index)")
                     let artifact = digest(of: input)
-                    do {
+                    do throws(StorageError) {
                         let manifest = try engine.store.restore(artifact, to: folder)
                         let files = manifest.entries.map { ($0.path, folder.appending(path: $0.path)) }
                         inputs[port, default: []].append(
@@ -159,7 +163,7 @@ struct Attempt: Sendable {
                                 digest: artifact, kind: manifest.kind,
                                 files: Dictionary(files) { first, _ in first }, folder: folder,
                                 attributes: manifest.attributes))
-                    } catch let error as StorageError {
+                    } catch {
                         switch error {
                         case .missing: gone.append((producer, output, false, "\(error)"))
                         case .damaged, .notAnArtifact: gone.append((producer, output, true, "\(error)"))

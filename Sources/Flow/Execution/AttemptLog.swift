@@ -1,5 +1,5 @@
 import Foundation
-public import Logging
+import Logging
 import Synchronization
 
 /// The log of one attempt: kept in a file while the attempt lives, so that it survives the process, and capped.

@@ -1,37 +1,46 @@
 public import Artifacts
+public import Foundation
 public import Lineage
 
 /// What a collection of garbage may take.
+///
+/// Without any limit it takes only objects that no artifact needs: what interrupted work left behind.
 public struct CollectionPolicy: Hashable, Sendable {
-    /// Artifacts that were not used for this long, in seconds.
+    /// Artifacts that no run used for this long, in seconds.
     public var olderThan: Double?
-    /// The oldest artifacts, until the store is at most this large, in bytes.
+    /// The artifacts that were not used for the longest time, until the store has at most this many bytes.
     public var maxSize: Int?
-    /// Never anything that one of this many latest runs used, of each pipeline.
-    public var keepRuns: Int
+    /// Alone: everything that none of this many latest runs of each pipeline used. With another limit: what these used
+    /// stays. Nil: one run stays.
+    public var keepRuns: Int?
 
-    /// Only what no run uses: with neither limit, artifacts of failed and forgotten work.
-    public init(olderThan: Double? = nil, maxSize: Int? = nil, keepRuns: Int = 1) {
+    /// Limits as they are.
+    public init(olderThan: Double? = nil, maxSize: Int? = nil, keepRuns: Int? = nil) {
         self.olderThan = olderThan
         self.maxSize = maxSize
         self.keepRuns = keepRuns
     }
+
+    /// Whether artifacts may go at all.
+    var hasLimit: Bool { olderThan != nil || maxSize != nil || keepRuns != nil }
 }
 
 /// What a collection would take, and why it leaves the rest.
 public struct CollectionPlan: Sendable {
     /// Why an artifact stays.
     public enum Reason: Hashable, Sendable, CustomStringConvertible {
-        /// A person pinned it.
+        /// A person pinned it, or a run that used it.
         case pinned
         /// A run that goes on now uses it.
         case inUse
         /// One of the latest runs of its pipeline used it.
         case recentRun(RunID)
-        /// It was used not long ago.
+        /// It was used not long enough ago, or nothing was said about age.
         case young
-        /// The store is small enough.
+        /// The store is small enough without taking it.
         case fits
+        /// No limit was given.
+        case noLimit
 
         /// As people read it.
         public var description: String {
@@ -41,6 +50,7 @@ public struct CollectionPlan: Sendable {
             case .recentRun(let run): "used by run \(run)"
             case .young: "used recently"
             case .fits: "the store is small enough"
+            case .noLimit: "no limit was given"
             }
         }
     }
@@ -53,20 +63,35 @@ public struct CollectionPlan: Sendable {
         public let kind: ArtifactKind
         /// The plain bytes of its files.
         public let size: Int
-        /// Which step gave it, as `pipeline/step`; nil for sources.
-        public let origin: String?
+        /// Which step gave it: `motion`.
+        public let step: String
+        /// When a run last used it.
+        public let lastUsed: Date
         /// Why it stays; nil when it goes.
         public let reason: Reason?
     }
 
-    /// Artifacts that go, and become tombstones in lineage.
+    /// Artifacts that go; lineage remembers them. The least recently used first.
     public let evicted: [Item]
     /// Artifacts that stay.
     public let kept: [Item]
-    /// Objects that no remaining artifact needs.
-    public let objects: [Digest]
-    /// What deleting them frees, in bytes on disk.
-    public let freedBytes: Int
+    /// Objects that go: those that only these artifacts need, and those that none needs.
+    public let objects: [StoredDigest]
     /// Bytes on disk now.
     public let storedBytes: Int
+    /// When the plan was made: an object that somebody publishes after this stays.
+    public let date: Date
+
+    /// An object that goes.
+    public struct StoredDigest: Hashable, Sendable {
+        /// Its name.
+        public let digest: Digest
+        /// Bytes on disk.
+        public let bytes: Int
+        /// Whether no artifact needs it, so that it is no loss.
+        public let isOrphan: Bool
+    }
+
+    /// What deleting the objects frees, in bytes on disk.
+    public var freedBytes: Int { objects.reduce(0) { $0 + $1.bytes } }
 }

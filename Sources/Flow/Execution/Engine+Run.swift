@@ -2,6 +2,8 @@ import Artifacts
 import Foundation
 public import Lineage
 public import Pipelines
+import StageKit
+import Storage
 
 extension Engine {
     /// Runs what is not known yet. When everything is a hit, nothing at all is written.
@@ -44,7 +46,7 @@ extension Engine {
                 run: nil, outcome: .succeeded, steps: steps, seconds: (ContinuousClock.now - start) / .seconds(1))
         } else {
             try sweep()
-            let run = try begin(plan, request, digests)
+            let run = try begin(plan, request, digests, forecast)
             report(.runStarted(run))
             var runner = Runner(self, run, pipeline: plan.name, selection, planner, request, cancellation, report)
             do {
@@ -64,12 +66,23 @@ extension Engine {
         return result
     }
 
-    private func begin(_ plan: Plan, _ request: RunRequest, _ digests: SourceDigests) throws -> RunID {
+    private func begin(
+        _ plan: Plan, _ request: RunRequest, _ digests: SourceDigests, _ forecast: Forecast
+    ) throws -> RunID {
         let run = try lineage.begin(
             NewRun(
                 pipeline: plan.name, file: plan.file, text: plan.text, commandLine: request.commandLine,
                 toolVersion: version))
         try lineage.record(digests.all.map { (digest: $0.digest, manifest: $0.manifest) })
+        // At once, so that gc spares from now on what the run will read.
+        try lineage.record(
+            try lineage.read { reader in
+                try forecast.steps.filter { $0.decision == .hit }.map { step in
+                    RunStep(
+                        step: step.id.description, stage: step.stage.name, decision: .hit,
+                        attempt: try step.key.flatMap { try reader.result(for: $0.digest)?.attempt })
+                }
+            }, in: run)
         return run
     }
 
@@ -98,8 +111,20 @@ extension Engine {
     /// - Returns: The attempts that were closed.
     @discardableResult
     public func sweep() throws -> [AttemptID] {
+        // First the logs that dead attempts left in their scratch folders: they tell how far the work was.
+        let dead = try lineage.read { reader in
+            try reader.runs(limit: 100).filter { $0.outcome == .running && $0.run.process.liveness == .dead }
+                .flatMap { try reader.attempts(of: $0.id) }.filter { $0.outcome == .running }
+        }
+        for attempt in dead {
+            let file = store.root.appending(path: "tmp/\(attempt.id)/\(Attempt.logName)")
+            guard let log = AttemptLog.leftover(in: file) else { continue }
+            let result = AttemptResult(outcome: .abandoned, error: "its process died", log: log)
+            // Another run may close it at the same time.
+            try? lineage.finish(attempt.id, result)
+        }
         let abandoned = try lineage.abandonDead()
         try store.sweep()
-        return abandoned
+        return Array(Set(dead.map(\.id) + abandoned)).sorted()
     }
 }

@@ -1,7 +1,4 @@
-public import Artifacts
-public import Foundation
 public import Lineage
-public import Pipelines
 public import StageKit
 public import Storage
 

@@ -1,5 +1,3 @@
-public import Artifacts
-
 /// Where something comes from, or what was made of it, as a tree of values that printers walk.
 public struct LineageTree: Sendable {
     /// Which way.

@@ -57,7 +57,7 @@ struct Planner {
     }
 
     private func work(of step: PlannedStep, output: (StepID, String) -> Digest?) -> StepWork {
-        guard let stage = stages[kind: step.stage] else { preconditionFailure("no stage \(step.stage)") }
+        guard let stage = stages[step.stage] else { preconditionFailure("no stage \(step.stage)") }
         let inputs = step.inputs.mapValues { list in
             list.compactMap { input in
                 switch input {

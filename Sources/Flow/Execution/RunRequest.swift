@@ -1,5 +1,3 @@
-public import Pipelines
-
 /// What a person asks of a run, beside the plan.
 public struct RunRequest: Sendable {
     /// Which steps are done again though their outputs are known.

@@ -79,8 +79,9 @@ struct RunState: Sendable {
         }
         priorities = heights
         unmet = dependencies.map(\.count)
-        states = unmet.map { $0 == 0 ? .ready : .waiting }
+        let states = unmet.map { $0 == 0 ? NodeState.ready : .waiting }
         ready = states.indices.filter { states[$0] == .ready }.map(NodeID.init).reversed()
+        self.states = states
     }
 
     subscript(_ id: NodeID) -> NodeState { states[id.index] }

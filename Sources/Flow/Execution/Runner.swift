@@ -65,7 +65,7 @@ struct Runner {
         executor = ComputeExecutor(threads: jobs + 1)
         state = RunState(
             dependencies: selection.dependencies,
-            pools: selection.steps.map { planner.stages[kind: $0.stage]?.pool ?? .compute },
+            pools: selection.steps.map { planner.stages[$0.stage]?.pool ?? .compute },
             room: [.compute: 1, .light: jobs], keepsGoing: request.keepsGoing)
     }
 
@@ -164,12 +164,15 @@ struct Runner {
             state.park(id)
             return state.unpark(id)
         }
-        guard let key = keys[id], let cause = causes[id], let stage = planner.stages[kind: step.stage] else {
+        guard let key = keys[id], let cause = causes[id], let stage = planner.stages[step.stage] else {
             preconditionFailure("\(step.id) starts without having been looked up")
         }
         let isWanted = planner.forced.contains(step.id) || step.isVolatile
         let mayReuse = !isWanted || computed.contains(key.digest)
         let fed = Dictionary(uniqueKeysWithValues: Set(step.feedingSteps).map { ($0, outputs[$0] ?? [:]) })
+        let kinds = fed.keys.map { feeding in
+            (feeding, Dictionary(self.step(selection.node(of: feeding)).outputs.map { ($0.name, $0.kind) }) { $1 })
+        }
         let inHand = leasesInHand.removeValue(forKey: id)
         group.addTask(executorPreference: executor) { [engine, run, planner, cancellation, report, leases] in
             do {
@@ -194,7 +197,7 @@ struct Runner {
                 }
                 let attempt = Attempt(
                     engine: engine, run: run, step: step, stage: stage, key: key, cause: cause, lease: lease, fed: fed,
-                    digests: planner.digests, cancellation: cancellation, report: report)
+                    kinds: Dictionary(uniqueKeysWithValues: kinds), digests: planner.digests, cancellation: cancellation, report: report)
                 return .ended(id, attempt.make())
             } catch {
                 return .ended(id, .failed(nil, error: "\(error)", logTail: []))
@@ -343,7 +346,7 @@ struct Runner {
 private final class LeaseBook: Sendable {
     private let leases = Mutex<Set<Lease>>([])
 
-    var all: [Lease] { leases.withLock(Array.init) }
+    var all: [Lease] { leases.withLock { Array($0) } }
 
     func add(_ lease: Lease) { leases.withLock { _ = $0.insert(lease) } }
 

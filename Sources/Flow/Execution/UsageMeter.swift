@@ -41,10 +41,13 @@ struct UsageMeter {
     }
 
     private static func cpuSeconds() -> Double {
-        [Int32(0), -1].map(usage).reduce(0) { sum, usage in
-            sum + Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
-                + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
+        // RUSAGE_SELF and RUSAGE_CHILDREN.
+        var sum = 0.0
+        for usage in [usage(0), usage(-1)] {
+            sum += Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+            sum += Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
         }
+        return sum
     }
 
     private static func peakMemory() -> Int {

@@ -2,25 +2,25 @@ public import Artifacts
 
 /// What a check of the store and the database found.
 public struct Verification: Sendable {
-    /// One thing that is wrong.
+    /// One thing that is not as it should be.
     public struct Finding: Hashable, Sendable {
-        /// What is wrong.
+        /// What it is.
         public enum Kind: String, Hashable, Sendable {
-            /// The bytes of an object are not what its name says.
+            /// The bytes of an object are not what its name says, or cannot be read.
             case damaged
-            /// Lineage says that it is there, and it is not.
+            /// Lineage says that it is there, and it is not. The next run makes it again.
             case missing
-            /// The database itself.
-            case database
-            /// An attempt says that it runs, and its process is gone. Not a fault: the next run closes it.
+            /// Something in the store that does not belong there. Harmless.
+            case stray
+            /// A run says that it goes on, and its process is gone. The next run closes it.
             case abandoned
         }
 
-        /// What is wrong.
+        /// What it is.
         public let kind: Kind
-        /// The object or artifact, if it is about one.
+        /// The object, if it is about one.
         public let digest: Digest?
-        /// What it is and which step gave it.
+        /// What it is, and which step gave it.
         public let message: String
     }
 
@@ -28,13 +28,13 @@ public struct Verification: Sendable {
     public let objects: Int
     /// Their bytes on disk.
     public let storedBytes: Int
-    /// How many artifacts lineage knows that are not evicted.
+    /// How many artifacts of steps should be there.
     public let artifacts: Int
     /// Whether every byte was read.
     public let didReadData: Bool
-    /// All that is wrong.
+    /// All that is not as it should be.
     public let findings: [Finding]
 
-    /// Whether nothing is damaged, missing or broken.
-    public var isClean: Bool { findings.allSatisfy { $0.kind == .abandoned } }
+    /// Whether nothing is damaged or missing.
+    public var isClean: Bool { findings.allSatisfy { $0.kind == .abandoned || $0.kind == .stray } }
 }

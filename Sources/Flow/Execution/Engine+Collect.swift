@@ -1,0 +1,144 @@
+import Artifacts
+import Foundation
+import Lineage
+import Storage
+
+extension Engine {
+    /// Finds what may go, and why the rest stays. Writes nothing.
+    public func planCollection(_ policy: CollectionPolicy) throws -> CollectionPlan {
+        let date = Date()
+        // The store first: what is published from here on is not in the list, and so stays.
+        let objects = try store.allObjects()
+        return try lineage.read { reader in
+            var collector = try Collector(reader, objects, policy, date)
+            return try collector.plan()
+        }
+    }
+
+    /// Deletes what a plan names, and writes down that it is gone. Objects that were published again meanwhile stay.
+    ///
+    /// - Returns: The bytes that were freed.
+    @discardableResult
+    public func collect(_ plan: CollectionPlan) throws -> Int {
+        var evictions: [Eviction] = []
+        defer {
+            // Also after a fault in the middle: what is gone is gone.
+            if !evictions.isEmpty { try? lineage.record(evictions) }
+        }
+        var freed = 0
+        for object in plan.objects {
+            let bytes = try store.remove(object.digest, unlessPublishedSince: plan.date - 0.01)
+            guard bytes > 0 else { continue }
+            freed += bytes
+            evictions.append(
+                Eviction(digest: object.digest, bytes: bytes, reason: object.isOrphan ? "no artifact needs it" : "gc"))
+        }
+        return freed
+    }
+}
+
+/// Weighs every artifact that steps gave against the policy.
+private struct Collector {
+    /// An object that was published this recently, in seconds, may belong to an attempt that has not ended.
+    static let grace = 3600.0
+
+    private let policy: CollectionPolicy
+    private let date: Date
+    private let objects: [Digest: StoredObject]
+    private let artifacts: [ArtifactRecord]
+    private var steps: [Digest: String] = [:]
+    private var lastUsed: [Digest: Date] = [:]
+    private var recent: [Digest: RunID] = [:]
+    private var pinned: Set<Digest> = []
+    private var inUse: Set<Digest> = []
+
+    init(_ reader: LineageReader, _ objects: [StoredObject], _ policy: CollectionPolicy, _ date: Date) throws {
+        self.policy = policy
+        self.date = date
+        self.objects = Dictionary(uniqueKeysWithValues: objects.map { ($0.digest, $0) })
+        var artifacts: [ArtifactRecord] = []
+        for artifact in try reader.artifacts() where self.objects[artifact.digest] != nil {
+            // What the user supplied is not in the store.
+            guard let maker = try reader.producers(of: artifact.digest).last else { continue }
+            steps[artifact.digest] = maker.attempt.step
+            lastUsed[artifact.digest] = artifact.recorded
+            artifacts.append(artifact)
+        }
+        self.artifacts = artifacts
+        for pin in try reader.pins() {
+            switch pin.target {
+            case .artifact(let digest): pinned.insert(digest)
+            case .run(let run): pinned.formUnion(try reader.artifacts(ofRuns: [run]))
+            }
+        }
+        var kept: [String: Int] = [:]
+        for run in try reader.runs(limit: 100_000) {
+            let used = try reader.artifacts(ofRuns: [run.id])
+            if run.outcome == .running, run.run.process.liveness != .dead { inUse.formUnion(used) }
+            let isRecent = kept[run.run.pipeline, default: 0] < policy.keepRuns ?? 1
+            kept[run.run.pipeline, default: 0] += 1
+            for digest in used {
+                lastUsed[digest] = max(lastUsed[digest] ?? .distantPast, run.ended ?? run.run.started)
+                if isRecent, recent[digest] == nil { recent[digest] = run.id }
+            }
+        }
+    }
+
+    mutating func plan() throws -> CollectionPlan {
+        let oldestFirst = artifacts.sorted {
+            let (left, right) = (lastUsed[$0.digest] ?? $0.recorded, lastUsed[$1.digest] ?? $1.recorded)
+            return (left, $0.digest) < (right, $1.digest)
+        }
+        // How many artifacts need each object: a shared one is freed with the last of them.
+        var needs: [Digest: Int] = [:]
+        for artifact in artifacts { for digest in Self.objects(of: artifact) { needs[digest, default: 0] += 1 } }
+        let stored = objects.values.reduce(0) { $0 + $1.storedBytes }
+        var gone: [CollectionPlan.StoredDigest] = []
+        for object in objects.values where needs[object.digest] == nil {
+            guard object.published < date - Self.grace else { continue }
+            gone.append(
+                CollectionPlan.StoredDigest(digest: object.digest, bytes: object.storedBytes, isOrphan: true))
+        }
+        var size = stored - gone.reduce(0) { $0 + $1.bytes }
+        var evicted: [CollectionPlan.Item] = []
+        var kept: [CollectionPlan.Item] = []
+        for artifact in oldestFirst {
+            let reason = reason(toKeep: artifact, size: size)
+            let item = CollectionPlan.Item(
+                digest: artifact.digest, kind: artifact.manifest.kind, size: artifact.manifest.size,
+                step: steps[artifact.digest] ?? "", lastUsed: lastUsed[artifact.digest] ?? artifact.recorded,
+                reason: reason)
+            guard reason == nil else {
+                kept.append(item)
+                continue
+            }
+            evicted.append(item)
+            for digest in Self.objects(of: artifact) {
+                needs[digest, default: 0] -= 1
+                guard needs[digest] == 0, let object = objects[digest] else { continue }
+                size -= object.storedBytes
+                gone.append(CollectionPlan.StoredDigest(digest: digest, bytes: object.storedBytes, isOrphan: false))
+            }
+        }
+        return CollectionPlan(
+            evicted: evicted, kept: kept, objects: gone.sorted { $0.digest < $1.digest }, storedBytes: stored,
+            date: date)
+    }
+
+    private func reason(toKeep artifact: ArtifactRecord, size: Int) -> CollectionPlan.Reason? {
+        let digest = artifact.digest
+        if pinned.contains(digest) { return .pinned }
+        if inUse.contains(digest) { return .inUse }
+        if let run = recent[digest] { return .recentRun(run) }
+        guard policy.hasLimit else { return .noLimit }
+        if let age = policy.olderThan, date.timeIntervalSince(lastUsed[digest] ?? artifact.recorded) < age {
+            return .young
+        }
+        if let limit = policy.maxSize, size <= limit { return .fits }
+        return nil
+    }
+
+    private static func objects(of artifact: ArtifactRecord) -> Set<Digest> {
+        Set(artifact.manifest.entries.map(\.digest) + [artifact.digest])
+    }
+}

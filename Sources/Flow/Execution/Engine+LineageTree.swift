@@ -1,0 +1,255 @@
+import Artifacts
+import Foundation
+import Lineage
+
+extension Engine {
+    /// Where something comes from, down to sources, settings and model digests; or what was made of it.
+    ///
+    /// - Parameter subject: a file on disk (known by its bytes), a digest or the beginning of one (of an artifact, a file, a
+    ///   key, a model), an attempt, or a step (its latest outputs).
+    /// - Throws: `ExecutionError.notFound`, `.ambiguous`, `LineageError`.
+    public func lineageTree(of subject: String, _ direction: LineageTree.Direction) throws -> LineageTree {
+        let target = try resolve(subject)
+        return try lineage.read { reader in
+            let artifacts = try target.artifacts(reader)
+            let graph = try reader.graph(from: artifacts, direction == .up ? .upstream : .downstream)
+            var builder = TreeBuilder(reader: reader, graph: graph, direction: direction)
+            return LineageTree(direction: direction, root: try builder.root(target))
+        }
+    }
+
+    /// What a name on the command line stands for.
+    enum Target: Sendable {
+        case artifact(Digest)
+        /// A file by its bytes, with the artifacts that hold it.
+        case file(Digest, name: String, holders: [(artifact: Digest, path: String)])
+        case attempt(AttemptRecord)
+        /// The latest successful attempts at a step, one for each part.
+        case step(String, [AttemptRecord])
+        case model(Digest, part: String)
+
+        /// Where the walk through the graph begins.
+        func artifacts(_ reader: LineageReader) throws -> [Digest] {
+            switch self {
+            case .artifact(let digest): [digest]
+            case .file(_, _, let holders): holders.map(\.artifact)
+            case .attempt(let attempt): Self.ends(of: attempt)
+            case .step(_, let attempts): attempts.flatMap(Self.ends)
+            case .model: []
+            }
+        }
+
+        /// What an attempt read and gave: one that failed has no outputs to start from.
+        private static func ends(of attempt: AttemptRecord) -> [Digest] {
+            (attempt.outputs + attempt.attempt.inputs).map(\.artifact)
+        }
+    }
+
+    /// Finds what a name on the command line stands for.
+    func resolve(_ subject: String) throws -> Target {
+        let url = URL(filePath: subject)
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), !isFolder.boolValue {
+            guard let file = try lineage.digests(of: [url]).first else { throw Self.unknown(subject) }
+            let holders = try lineage.read { try $0.artifacts(withFile: file.digest) }
+            guard !holders.isEmpty else {
+                throw ExecutionError.notFound(
+                    subject,
+                    help: "no artifact holds these bytes (SHA-256 \(file.digest.short)…): the file was not made with this "
+                        + "cache, or was changed since")
+            }
+            return .file(file.digest, name: url.lastPathComponent, holders: holders)
+        }
+        return try lineage.read { reader in
+            if let attempt = try reader.attempt(AttemptID(subject)) { return .attempt(attempt) }
+            if subject.count >= 4, let target = try match(subject, reader) { return target }
+            if let names = try? names(of: subject, nil, nil, reader) {
+                let attempts = try names.compactMap {
+                    try reader.attempts(ofStep: $0, outcome: .succeeded, limit: 1).first
+                }
+                if !attempts.isEmpty { return .step(subject, attempts) }
+            }
+            throw Self.unknown(subject)
+        }
+    }
+
+    private static func unknown(_ subject: String) -> ExecutionError {
+        .notFound(
+            subject,
+            help: "give a file, four or more digits of a digest, an attempt as `motrans show` lists them, or a step")
+    }
+
+    private func match(_ subject: String, _ reader: LineageReader) throws -> Target? {
+        var digests: Set<Digest> = []
+        var found: Target?
+        var holders: [(artifact: Digest, path: String)] = []
+        for match in try reader.matches(subject) {
+            switch match {
+            case .artifact(let digest):
+                digests.insert(digest)
+                found = .artifact(digest)
+            case .file(let digest, let artifact, let path):
+                digests.insert(digest)
+                holders.append((artifact, path))
+                found = .file(digest, name: path, holders: holders)
+            case .key(let digest):
+                digests.insert(digest)
+                guard let result = try reader.result(for: digest), let attempt = try reader.attempt(result.attempt) else {
+                    continue
+                }
+                found = .attempt(attempt)
+            case .attempt(let id): found = try reader.attempt(id).map(Target.attempt) ?? found
+            case .model(let digest, let part):
+                digests.insert(digest)
+                found = .model(digest, part: part)
+            case .run(let run):
+                let attempts = try reader.attempts(of: run).filter { $0.outcome == .succeeded }
+                if !attempts.isEmpty { found = .step("run \(run)", attempts) }
+            }
+        }
+        guard digests.count <= 1 else { throw ExecutionError.ambiguous(subject, digests.sorted()) }
+        return found
+    }
+}
+
+/// Walks the graph from its root and writes every thing down once in full.
+private struct TreeBuilder {
+    let reader: LineageReader
+    let graph: LineageGraph
+    let direction: LineageTree.Direction
+    private let makers: [Digest: [AttemptRecord]]
+    private let users: [Digest: [AttemptRecord]]
+    private var seen: Set<String> = []
+
+    init(reader: LineageReader, graph: LineageGraph, direction: LineageTree.Direction) {
+        self.reader = reader
+        self.graph = graph
+        self.direction = direction
+        var makers: [Digest: [AttemptRecord]] = [:]
+        var users: [Digest: [AttemptRecord]] = [:]
+        for attempt in graph.attempts {
+            for use in attempt.outputs { makers[use.artifact, default: []].append(attempt) }
+            for artifact in Set(attempt.attempt.inputs.map(\.artifact)) where attempt.outcome == .succeeded {
+                users[artifact, default: []].append(attempt)
+            }
+        }
+        self.makers = makers
+        self.users = users
+    }
+
+    mutating func root(_ target: Engine.Target) throws -> LineageTree.Node {
+        switch target {
+        case .artifact(let digest): return try artifact(digest)
+        case .attempt(let attempt): return try self.attempt(attempt)
+        case .model(let digest, let part): return model(ModelUse(part: part, digest: digest, path: ""))
+        case .file(let digest, let name, let holders):
+            let edges = try holders.map {
+                LineageTree.Edge(label: "file \($0.path) of", node: try artifact($0.artifact))
+            }
+            return LineageTree.Node(
+                kind: .object, id: digest.hex, title: name, facts: [("sha256", digest.hex)], edges: edges,
+                isRepeated: false)
+        case .step(let name, let attempts):
+            if let only = attempts.first, attempts.count == 1 { return try attempt(only) }
+            let edges = try attempts.map {
+                LineageTree.Edge(label: $0.attempt.step, node: try attempt($0))
+            }
+            return LineageTree.Node(
+                kind: .attempt, id: name, title: name, facts: [("parts", "\(attempts.count)")], edges: edges,
+                isRepeated: false)
+        }
+    }
+
+    private mutating func artifact(_ digest: Digest) throws -> LineageTree.Node {
+        guard let record = try graph.artifacts[digest] ?? reader.artifact(digest) else {
+            return LineageTree.Node(
+                kind: .artifact, id: digest.hex, title: "artifact \(digest.short) (not recorded)", facts: [], edges: [],
+                isRepeated: false)
+        }
+        let manifest = record.manifest
+        let count = manifest.entries.count
+        let title = "\(manifest.kind) \(digest.short), \(count) \(count == 1 ? "file" : "files")"
+        guard seen.insert(digest.hex).inserted else { return repeated(.artifact, digest.hex, title) }
+        var facts: [(name: String, value: String)] = [("digest", digest.hex)]
+        let shown = 16
+        facts += manifest.entries.prefix(shown).map { ($0.path, "\($0.size) bytes, sha256 \($0.digest.hex)") }
+        if count > shown { facts.append(("and", "\(count - shown) more files")) }
+        if manifest.attributes != .null { facts.append(("attributes", KeyChange.text(manifest.attributes))) }
+        var edges: [LineageTree.Edge] = []
+        switch direction {
+        case .up:
+            let attempts = (makers[digest] ?? []).filter { $0.outcome == .succeeded }
+            // The same bytes may have been made again: what first made them is where they come from.
+            if let first = attempts.first {
+                edges.append(LineageTree.Edge(label: "made by", node: try attempt(first)))
+                if attempts.count > 1 { facts.append(("made again by", "\(attempts.count - 1) later attempts")) }
+            } else {
+                edges = try manifest.entries.map { entry in
+                    LineageTree.Edge(label: "source", node: try source(entry))
+                }
+            }
+        case .down:
+            edges = try (users[digest] ?? []).map {
+                LineageTree.Edge(label: "used by", node: try attempt($0))
+            }
+        }
+        return LineageTree.Node(
+            kind: .artifact, id: digest.hex, title: title, facts: facts, edges: edges, isRepeated: false)
+    }
+
+    private mutating func attempt(_ record: AttemptRecord) throws -> LineageTree.Node {
+        let work = record.attempt
+        let title = "\(work.step): \(work.stage) version \(work.stageVersion)"
+        guard seen.insert(record.id.text).inserted else { return repeated(.attempt, record.id.text, title) }
+        let run = try reader.run(work.run)?.run
+        var facts: [(name: String, value: String)] = []
+        if let element = work.element { facts.append(("element", KeyChange.text(element))) }
+        for field in work.record.fields where field.path.hasPrefix("settings.") {
+            facts.append((String(field.path.dropFirst("settings.".count)), KeyChange.text(field.value)))
+        }
+        facts += [("key", record.key.hex), ("attempt", record.id.text), ("run", work.run.text)]
+        facts.append(("started", work.started.formatted(.iso8601)))
+        facts.append(("outcome", record.outcome.rawValue))
+        facts.append(("cause", work.cause))
+        if !record.usage.kernels.isEmpty { facts.append(("kernels", record.usage.kernels)) }
+        if record.usage.threads > 0 { facts.append(("threads", "\(record.usage.threads)")) }
+        if let run {
+            facts += [("tool", "motrans \(run.toolVersion)"), ("host", run.process.host), ("pipeline", run.pipeline)]
+        }
+        var edges: [LineageTree.Edge] = []
+        switch direction {
+        case .up:
+            for use in work.inputs {
+                edges.append(LineageTree.Edge(label: use.port, node: try artifact(use.artifact)))
+            }
+            edges += work.models.map { LineageTree.Edge(label: "model", node: model($0)) }
+        case .down:
+            for use in record.outputs {
+                edges.append(LineageTree.Edge(label: use.port, node: try artifact(use.artifact)))
+            }
+        }
+        return LineageTree.Node(
+            kind: .attempt, id: record.id.text, title: title, facts: facts, edges: edges, isRepeated: false)
+    }
+
+    private func source(_ entry: Manifest.Entry) throws -> LineageTree.Node {
+        let places = try graph.sources[entry.digest] ?? reader.sources(of: entry.digest)
+        var facts: [(name: String, value: String)] = [("sha256", entry.digest.hex), ("size", "\(entry.size) bytes")]
+        facts += places.dropFirst().map { ("also at", $0.path) }
+        return LineageTree.Node(
+            kind: .source, id: entry.digest.hex, title: places.first?.path ?? entry.path, facts: facts, edges: [],
+            isRepeated: false)
+    }
+
+    private func model(_ use: ModelUse) -> LineageTree.Node {
+        var facts: [(name: String, value: String)] = [("digest", use.digest.hex)]
+        if !use.path.isEmpty { facts.append(("folder", use.path)) }
+        return LineageTree.Node(
+            kind: .model, id: use.digest.hex, title: "\(use.part) \(use.digest.short)", facts: facts, edges: [],
+            isRepeated: false)
+    }
+
+    private func repeated(_ kind: LineageTree.Node.Kind, _ id: String, _ title: String) -> LineageTree.Node {
+        LineageTree.Node(kind: kind, id: id, title: title, facts: [], edges: [], isRepeated: true)
+    }
+}

@@ -1,0 +1,68 @@
+import Artifacts
+import Lineage
+import Storage
+
+extension Engine {
+    /// Looks at every object of the store, and whether all that lineage says is there really is.
+    ///
+    /// - Parameters:
+    ///   - readData: also reads every byte and checks its digest.
+    ///   - quarantine: whether damaged objects are moved away, so that the next run makes them again.
+    ///   - progress: called with the number of objects done and of all.
+    /// - Throws: `StorageError`, `LineageError`.
+    public func verify(
+        readData: Bool, quarantine: Bool = false, progress: (Int, Int) -> Void = { _, _ in }
+    ) throws -> Verification {
+        let (origins, evicted) = try lineage.read { reader in
+            var origins: [Digest: String] = [:]
+            for artifact in try reader.artifacts() {
+                // What no attempt gave is the user's: its bytes lie where the user has them.
+                guard let maker = try reader.producers(of: artifact.digest).first else { continue }
+                origins[artifact.digest] = "\(artifact.manifest.kind) of \(maker.attempt.step)"
+            }
+            let evicted = try reader.evictions(limit: .max).map(\.digest)
+            return (origins, Set(evicted))
+        }
+        let report = try store.verify(
+            readData: readData, artifacts: origins.keys.sorted(), quarantines: quarantine, progress: progress)
+        let findings = report.findings.compactMap { finding -> Verification.Finding? in
+            if case .missing(let digest, _, _) = finding, evicted.contains(digest) { return nil }
+            return Self.finding(finding, origins)
+        }
+        return Verification(
+            objects: report.objects, storedBytes: report.storedBytes,
+            artifacts: origins.keys.count { !evicted.contains($0) }, didReadData: readData,
+            findings: findings + (try lineage.read(abandoned)))
+    }
+
+    private func abandoned(_ reader: LineageReader) throws -> [Verification.Finding] {
+        try reader.runs(limit: 1000).filter { $0.outcome == .running && $0.run.process.liveness == .dead }.map {
+            Verification.Finding(
+                kind: .abandoned, digest: nil,
+                message: "run \($0.id) never ended: its process is gone, and the next run closes it")
+        }
+    }
+
+    private static func finding(
+        _ finding: VerifyReport.Finding, _ origins: [Digest: String]
+    ) -> Verification.Finding {
+        switch finding {
+        case .damaged(let digest, let reason, let quarantine):
+            let place = quarantine.map { "; it was moved to \($0)" } ?? ""
+            return Verification.Finding(
+                kind: .damaged, digest: digest, message: "object \(digest.short) is damaged: \(reason)\(place)")
+        case .missing(let digest, let artifact, let path):
+            let what = path.map { "\($0) in " } ?? "the manifest of "
+            let origin = origins[artifact] ?? "artifact \(artifact.short)"
+            return Verification.Finding(
+                kind: .missing, digest: digest, message: "object \(digest.short) is missing: \(what)\(origin)")
+        case .notAnArtifact(let digest, let reason):
+            return Verification.Finding(
+                kind: .damaged, digest: digest, message: "object \(digest.short) is no manifest: \(reason)")
+        case .stray(let path):
+            return Verification.Finding(kind: .stray, digest: nil, message: "\(path) is no object")
+        case .unreadable(let path, let reason):
+            return Verification.Finding(kind: .damaged, digest: nil, message: "\(path) cannot be read: \(reason)")
+        }
+    }
+}

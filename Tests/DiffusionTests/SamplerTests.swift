@@ -1,0 +1,79 @@
+import Diffusion
+import Layers
+import Models
+import Tensors
+import Testing
+
+/// The loops of diffusion.md 12.4 over UNet A.
+@Suite struct SamplerTests {
+    private struct Stop: Error {}
+
+    @Test func `four guided steps`() throws {
+        let sampler = GuidedSampler(network: try ReferenceUNet.make(), scheduler: DDIMScheduler(.zeroScope))
+        var generator = Generator(seed: 0)
+        var steps: [Int] = []
+        let latents = try sampler.sample(
+            from: Latents.channelsLast(ReferenceFill.input("noise", [1, 4, 3, 8, 8])),
+            GuidedSampler.Conditions(
+                prompt: ReferenceFill.input("ctx", [1, 5, 24]), negative: ReferenceFill.input("uncond", [1, 5, 24])),
+            guidance: 12, steps: 4, using: &generator
+        ) { steps.append($0) }
+        #expect(steps == [1, 2, 3, 4])
+        Golden(3.00877, 11.1714, [-9.51166, -6.45897, -10.1745, -4.05078, 18.4462, -0.291159])
+            .expect(Latents.channelsFirst(latents))
+    }
+
+    @Test func `four steps of inversion`() throws {
+        let sampler = GuidedSampler(network: try ReferenceUNet.make(), scheduler: DDIMScheduler(.zeroScope))
+        let clean = Kernels.scale(ReferenceFill.input("lat0", [1, 4, 3, 8, 8]), by: 0.5)
+        let noise = try sampler.invert(
+            Latents.channelsLast(clean), context: ReferenceFill.input("uncond", [1, 5, 24]), steps: 4
+        ) { _ in }
+        Golden(-0.152903, 0.497669, [0.295986, -0.557426, -0.326636, -0.310006, -0.59912, -0.297104])
+            .expect(Latents.channelsFirst(noise))
+    }
+
+    @Test func `without guidance the negative prompt does not matter, and what the caller throws stops the loop`()
+        throws
+    {
+        let sampler = GuidedSampler(network: try ReferenceUNet.make(), scheduler: DDIMScheduler(.zeroScope))
+        let noise = Latents.channelsLast(ReferenceFill.input("noise", [1, 4, 1, 4, 4]))
+        let prompt = ReferenceFill.input("ctx", [1, 5, 24])
+        var generator = Generator(seed: 0)
+        func run(_ negative: Tensor) throws -> Tensor {
+            try sampler.sample(
+                from: noise, GuidedSampler.Conditions(prompt: prompt, negative: negative), guidance: 1, steps: 1,
+                using: &generator
+            ) { _ in }
+        }
+        #expect(try run(prompt) == run(ReferenceFill.input("uncond", [1, 5, 24])))
+        var done = 0
+        #expect(throws: Stop.self) {
+            try sampler.sample(
+                from: noise, GuidedSampler.Conditions(prompt: prompt, negative: prompt), guidance: 1, steps: 3,
+                using: &generator
+            ) {
+                done = $0
+                throw Stop()
+            }
+        }
+        #expect(done == 1)
+    }
+
+    @Test func `latents are drawn in the order of the file's axes`() {
+        var one = TorchGenerator(seed: 42)
+        var two = TorchGenerator(seed: 42)
+        let drawn = Latents.noise(frames: 2, height: 3, width: 5, channels: 4, using: &one)
+        #expect(drawn.shape == [1, 2, 3, 5, 4])
+        #expect(Latents.channelsFirst(drawn) == two.normal([1, 4, 2, 3, 5]))
+        #expect(abs(Latents.channelsFirst(drawn).values[0] - 1.92691529) < 1e-5)
+    }
+
+    @Test func `the noise prior mixes by square roots, after a bilinear resize`() {
+        let inverted = Tensor([1, 1, 1, 2, 1], [0, 4])
+        #expect(Latents.resized(inverted, height: 1, width: 4).values == [0, 1, 3, 4])
+        #expect(Latents.resized(inverted, height: 2, width: 1).values == [2, 2])
+        let mixed = Latents.mixed(inverted: inverted, noise: Tensor([1, 1, 1, 2, 1], [1, 1]), prior: 0.36)
+        #expect(abs(mixed.values[0] - 0.8) < 1e-6 && abs(mixed.values[1] - 3.2) < 1e-6)
+    }
+}

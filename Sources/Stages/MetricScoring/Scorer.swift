@@ -11,7 +11,7 @@ import Tensors
 ///
 /// Knows nothing of where they go.
 final class Scorer {
-    private let settings: MetricScoring.Settings
+    private let settings: MetricScoringStage.Settings
     private let log: Logger
     private let clip: (model: CLIPModel, preprocessing: ImagePreprocessing)?
     private let tokenizer: CLIPTokenizer?
@@ -24,7 +24,7 @@ final class Scorer {
     /// Frames that go through the image encoder at once.
     private static let batch = 8
 
-    init(_ settings: MetricScoring.Settings, _ set: ModelSet, references: InputArtifact?, log: Logger) throws {
+    init(_ settings: MetricScoringStage.Settings, _ set: ModelSet, references: InputArtifact?, log: Logger) throws {
         self.settings = settings
         self.log = log
         if settings.wants(.clipT, .clipE, .tempCons) {
@@ -81,7 +81,7 @@ final class Scorer {
             values["mofid_all"] = Cosine.mean(fidelities)
         }
         return Scores.Video(
-            prompt: video.prompt, seed: video.seed, entity: entity, values: values.compactMapValues { $0 })
+            prompt: video.prompt, seed: video.seed, entity: entity, values: values)
     }
 
     private func imageEmbeddings(_ frames: Frames) -> [[Float]] {

@@ -1,13 +1,14 @@
 import Artifacts
 import Formats
 import Foundation
+import Logging
 import Media
 public import StageKit
 
 /// Turns clips into frames of one size and rate, taken by the time they are shown.
 ///
 /// Each frame is resized to cover the wanted size, and its middle is cut out.
-public struct FrameExtraction: Stage {
+public struct FrameExtractionStage: Stage {
     /// Its name in pipeline files.
     public static let kind: StageKind = "frame-extraction"
     /// Raised whenever equal inputs would give another output.
@@ -55,7 +56,7 @@ public struct FrameExtraction: Stage {
                     problems.append(
                         StageProblem(
                             .input(port: "clips", index: index), error.description,
-                            help: FrameExtraction.help(for: error, settings)))
+                            help: FrameExtractionStage.help(for: error, settings)))
                 }
             }
         }

@@ -1,3 +1,4 @@
+import Artifacts
 import Autograd
 import Formats
 import Foundation
@@ -8,7 +9,7 @@ import Tensors
 
 /// Embeds every frame of every clip with CLIP's image tower: projected, not normalised to length 1, as the appearance
 /// injector and the motion enhancer take them (diffusion.md 8.4).
-public struct ImageEmbedding: Stage {
+public struct ImageEmbeddingStage: Stage {
     /// Its name in pipeline files.
     public static let kind: StageKind = "image-embedding"
     /// Raised whenever equal inputs would give another output.
@@ -65,9 +66,9 @@ public struct ImageEmbedding: Stage {
         for clip in clips {
             let frames = Frames(count: clip.frames, height: clip.height, width: clip.width, bytes: clip.pixels)
             var rows: [Float] = []
-            for start in stride(from: 0, to: clip.frames, by: ImageEmbedding.batch) {
+            for start in stride(from: 0, to: clip.frames, by: ImageEmbeddingStage.batch) {
                 try context.checkCancellation()
-                let part = frames[start..<min(start + ImageEmbedding.batch, clip.frames)]
+                let part = frames[start..<min(start + ImageEmbeddingStage.batch, clip.frames)]
                 rows += withoutRecording { model.imageEmbeddings(Variable(preprocessing(part))).value.values }
                 done += part.count
                 context.report(StageProgress(done, of: total, unit: "frame"))

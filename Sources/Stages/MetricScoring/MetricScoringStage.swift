@@ -1,10 +1,11 @@
+import Artifacts
 import Formats
 import Foundation
 public import StageKit
 
 /// Scores generated videos: how well they show the prompt and its subject, how steady they are, and how close their
 /// motion is to that of the reference clips (diffusion.md 8.9).
-public struct MetricScoring: Stage {
+public struct MetricScoringStage: Stage {
     /// Its name in pipeline files.
     public static let kind: StageKind = "metric-scoring"
     /// Raised whenever equal inputs would give another output.

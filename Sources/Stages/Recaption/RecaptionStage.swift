@@ -1,0 +1,188 @@
+import Artifacts
+import Formats
+import Foundation
+import Logging
+import Media
+public import StageKit
+
+/// Expands each clip's base prompt into a caption that also tells what the clip looks like, so that the appearance
+/// stage learns looks from words and leaves the motion to the motion stage.
+///
+/// Captions come from the user, or from a vision-language model behind an OpenAI-compatible endpoint; without either
+/// the base prompts go on as they are.
+public struct RecaptionStage: Stage {
+    /// Its name in pipeline files.
+    public static let kind: StageKind = "recaption"
+    /// Raised whenever equal inputs would give another output.
+    public static let version = 1
+    /// One line for people.
+    public static let summary = "expand each base prompt by what the clip looks like"
+    /// What it takes.
+    public static let inputs = [InputPort("frames", .frames, help: "the frames of each clip, with its base prompt")]
+    /// What it gives.
+    public static let outputs = [OutputPort("captions", .captions, help: "a caption for each clip")]
+    /// It mostly waits.
+    public static let pool = ResourcePool.light
+
+    /// Who writes captions that the user does not give.
+    public enum Captioner: String, SettingChoice {
+        /// Nobody: the base prompt is the caption.
+        case base
+        /// A server.
+        case endpoint
+    }
+
+    /// Which frame the captioner sees.
+    public enum Frame: String, SettingChoice {
+        case first, middle, last
+
+        func index(of count: Int) -> Int {
+            switch self {
+            case .first: 0
+            case .middle: count / 2
+            case .last: count - 1
+            }
+        }
+    }
+
+    /// What a pipeline file may set.
+    public struct Settings: StageSettings {
+        @Setting("captions by hand, one for each clip in order; they go before any captioner") var captions: [String] =
+            []
+        @Setting("who writes the captions: nobody (the base prompts stay) or an OpenAI-compatible endpoint")
+        var captioner = Captioner.base
+        @Setting("where the endpoint is, such as http://127.0.0.1:8080/v1") var endpoint: String? = nil
+        @Setting("the model that the endpoint is asked for") var endpointModel: String? = nil
+        @Setting("the environment variable that holds the endpoint's key") var keyVariable: String? = nil
+        @Setting("which frame of a clip the captioner sees") var frame = Frame.middle
+        @Setting("words that a caption may have", in: 1...1000) var maximumWords = 50
+        @Setting("what the captioner is asked; {prompt} and {words} are filled in") var instruction = Recaption
+            .instruction
+        @Setting("seconds to wait for an answer", in: 1...86_400) var timeout = 180.0
+        @Setting("tries after an error that may pass", in: 0...20) var retries = 3
+
+        /// The defaults: captions are the base prompts.
+        public init() {}
+    }
+
+    /// Asks for what diffusion.md 8.13 wants of a caption.
+    public static let instruction = """
+        The image is one frame of a video that shows: "{prompt}". Write one sentence, at most {words} words, that \
+        describes the video. Keep the words for the subject and for its action as they are. Add what can be seen: looks, \
+        clothing, colours, background, lighting, camera view. Do not guess what cannot be seen. Answer with the sentence \
+        alone, without line breaks and without quotation marks.
+        """
+
+    /// The stage.
+    public init() {}
+
+    /// The tokenizer, to hold captions to what the text encoder reads; nothing while base prompts stay.
+    public func modelParts(_ settings: Settings) -> [ModelPart] {
+        settings.captions.isEmpty && settings.captioner == .base ? [] : [.tokenizer]
+    }
+
+    /// Whether the settings fit together, and the key is there.
+    public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
+        var problems: [StageProblem] = []
+        for (index, caption) in settings.captions.enumerated() where CaptionRules.tidied(caption).isEmpty {
+            problems.append(StageProblem(.setting("captions"), "caption \(index + 1) is empty"))
+        }
+        guard settings.captions.isEmpty, settings.captioner == .endpoint else { return problems }
+        do throws(EndpointError) {
+            _ = try Endpoint(settings, environment: ProcessInfo.processInfo.environment)
+        } catch {
+            problems.append(StageProblem(.setting(error.setting), error.description))
+        }
+        return problems
+    }
+
+    /// Writes one caption for each clip.
+    public func run(_ settings: Settings, _ context: StageContext) throws {
+        try run(settings, context, environment: ProcessInfo.processInfo.environment, pause: 1)
+    }
+
+    /// - Parameters:
+    ///   - environment: where the key is looked up.
+    ///   - pause: seconds before the first retry; each further one waits twice as long.
+    func run(_ settings: Settings, _ context: StageContext, environment: [String: String], pause: Double) throws {
+        let clips = try ClipFrames.read(context.input("frames"))
+        let output = context.output("captions")
+        let limit = try context.model.flatMap { $0.folders[.tokenizer] == nil ? nil : try PromptLimit($0) }
+        if !settings.captions.isEmpty {
+            guard settings.captions.count == clips.count else {
+                throw RecaptionError.wrongNumber(captions: settings.captions.count, clips: clips.count)
+            }
+            let captions = settings.captions.map(CaptionRules.tidied)
+            for caption in captions where limit?.isCutOff(caption) == true {
+                context.log.warning("the text encoder reads only the beginning of the caption '\(caption)'")
+            }
+            try Caption.write(zip(clips, captions).map { Caption(prompt: $0.prompt, caption: $1) }, to: output)
+            output.attributes = .map(["captioner": .string("hand")])
+            return
+        }
+        guard settings.captioner == .endpoint else {
+            context.log.notice(
+                """
+                captions are the base prompts, unchanged: appearance is learned better from captions that tell what the \
+                clips look like; set `captions:` by hand, or `captioner: endpoint`
+                """)
+            try Caption.write(clips.map { Caption(prompt: $0.prompt, caption: $0.prompt) }, to: output)
+            output.attributes = .map(["captioner": .string("base")])
+            return
+        }
+        let endpoint = try Endpoint(settings, environment: environment)
+        if endpoint.sendsKeyInTheOpen {
+            context.log.warning("the key travels unencrypted to \(endpoint.place): use https")
+        }
+        let rules = CaptionRules(maximumWords: settings.maximumWords) { limit?.isCutOff($0) ?? false }
+        var captions: [Caption] = []
+        var models: Set<String> = []
+        for (index, clip) in clips.enumerated() {
+            context.report(StageProgress(index, of: clips.count, unit: "clip"))
+            let frame = settings.frame.index(of: clip.frames)
+            let picture = Frames(count: 1, height: clip.height, width: clip.width, bytes: clip.frame(frame))
+            let question = settings.instruction.replacing("{prompt}", with: clip.prompt)
+                .replacing("{words}", with: "\(settings.maximumWords)")
+            let answer = try endpoint.ask(
+                question, about: PNG.encode(picture), pause: pause, log: context.log,
+                checkCancellation: context.checkCancellation)
+            let caption: String
+            do throws(CaptionRules.Refusal) {
+                caption = try rules.caption(from: answer, prompt: clip.prompt)
+            } catch {
+                throw RecaptionError.refused(clip: index + 1, why: error, answer: answer.text)
+            }
+            let lost = CaptionRules.lostWords(of: clip.prompt, in: caption)
+            if !lost.isEmpty {
+                context.log.warning(
+                    "clip \(index + 1): the caption lost \(lost.joined(separator: ", ")) of '\(clip.prompt)'")
+            }
+            context.log.info("clip \(index + 1): \(caption)")
+            if let model = answer.model { models.insert(model) }
+            captions.append(Caption(prompt: clip.prompt, caption: caption))
+        }
+        try Caption.write(captions, to: output)
+        output.attributes = .map([
+            "captioner": .string("endpoint"), "models": .list(models.sorted().map(Value.string)),
+        ])
+        context.report(StageProgress(clips.count, of: clips.count, unit: "clip"))
+    }
+}
+
+/// What can go wrong while captioning, the endpoint itself aside.
+enum RecaptionError: Error, CustomStringConvertible {
+    /// Captions by hand that cannot be told to which clip they belong.
+    case wrongNumber(captions: Int, clips: Int)
+    /// An answer that is no caption.
+    case refused(clip: Int, why: CaptionRules.Refusal, answer: String)
+
+    var description: String {
+        switch self {
+        case .wrongNumber(let captions, let clips):
+            "there are \(captions) captions for \(clips) clips: give one for each, in order"
+        case .refused(let clip, let why, let answer):
+            "the captioner's answer for clip \(clip) \(why) ('\(answer.prefix(200))'): "
+                + "try another model or instruction, or write `captions:` by hand"
+        }
+    }
+}

@@ -8,7 +8,7 @@ public import StageKit
 public struct PipelineReader: Sendable {
     /// The stages that files may name.
     public let stages: StageTable
-    /// Where `model: NAME` looks for `NAME.yaml` and `NAME/model.yaml`, in order, after the folder of the file itself.
+    /// Where `model: NAME` looks for `NAME.yaml` and `NAME/model.yaml`, in order, after `models/` beside the file itself.
     public let modelFolders: [URL]
     /// Where `template: NAME` looks for `NAME.yaml` before the built-in ones.
     public let templateFolders: [URL]
@@ -63,6 +63,8 @@ public struct Pipeline: Sendable {
     public let plan: Plan
     let stages: StageTable
     let places: [StepID: StepPlaces]
+    /// Files and flags that were read, in order.
+    let sources: [SourceText]
 
     /// Asks the stages to look at what is already there: source files, model folders, settings that do not go together.
     ///

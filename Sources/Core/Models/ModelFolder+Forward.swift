@@ -12,8 +12,8 @@ extension ModelFolder {
     /// - `sample` [b, c, f, h, w], `timestep` [] or [b], `encoder_hidden_states` [b, L, D] → `sample`
     /// - AutoencoderKL: `pixel_values` [n, 3, H, W] → `mean`, `logvar`; `latents` [n, c, h, w] → `sample`
     /// - CLIP: `input_ids` [b, L] → `last_hidden_state`, `pooler_output`, with a projection `text_embeds`; `pixel_values`
-    ///   [n, 3, H, W] → `last_hidden_state`, `pooler_output`, `image_embeds`. CLIPModel takes either or both; of both
-    ///   only the embeddings and `logit_scale` are given, as names would clash.
+    ///   [n, 3, H, W] → `last_hidden_state`, `pooler_output`, `image_embeds`. Embeddings are not normalised to length 1.
+    ///   CLIPModel takes either or both; of both only the embeddings are given, as the other names would clash.
     /// - VideoMAE: `pixel_values` [b, f, 3, h, w] → `last_hidden_state`, with a classifier `pooler_output` (what it sees)
     ///   and `logits`
     public func forward(_ inputs: [String: NumericArray]) throws -> [String: Tensor] {

@@ -43,7 +43,7 @@ public struct MotionTrainingSettings: StageSettings {
     @Setting("probability that a step sees the empty prompt", in: 0...1) var textDropout = 0.0
     @Setting("how much noise common to a channel is added to the noise", in: 0...1) var offsetNoise = 0.0
     @Setting("latents: a draw from the autoencoder's posterior, once, or its mean") var latents = LatentSetting.sample
-    @Setting("recompute activations in the backward pass: less memory, more time, the same result")
+    @Setting("recompute activations in the backward pass: less memory, more time, the same but for rounding")
     var checkpointing = false
 
     /// The defaults: the paper's.

@@ -36,7 +36,7 @@ public struct SpatialLoRATrainingStage: Stage {
         var latents = LatentSetting.sample
         @Setting("leave the temporal layers out of the single-frame forward, as MotionDirector does")
         var skipTemporal = true
-        @Setting("recompute activations in the backward pass: less memory, more time, the same result")
+        @Setting("recompute activations in the backward pass: less memory, more time, the same but for rounding")
         var checkpointing = false
 
         /// The defaults.

@@ -1,0 +1,136 @@
+import Artifacts
+import Autograd
+import Diffusion
+import Formats
+import Foundation
+import Layers
+import Models
+import MotionTraining
+import SpatialLoRATraining
+import StageKit
+import Tensors
+import Testing
+
+@Suite struct MotionTrainingTests {
+    private let room: StageRoom
+    private let clips = [TrainingWorld.clip()]
+
+    init() throws { room = try StageRoom(MotionTrainingStage.self) }
+
+    private func inputs(_ clips: [ClipFrames], withEmbeddings: Bool = true) throws -> [String: InputArtifact] {
+        var inputs = ["frames": try room.artifact(.frames, "frames") { try ClipFrames.write(clips, to: $0) }]
+        if withEmbeddings {
+            inputs["embeddings"] = try room.artifact(.embeddings, "embeddings") {
+                try ClipEmbeddings.write(TrainingWorld.embeddings(clips), to: $0)
+            }
+        }
+        return inputs
+    }
+
+    private func adapter(_ result: StageRoom.Result) throws -> MotionAdapter {
+        try MotionAdapter.read(result.output("adapter"), network: TrainingWorld.model.unet().weights)
+    }
+
+    private func spatial() throws -> InputArtifact {
+        let unet = try TrainingWorld.model.unet()
+        let lora = try LoRA(
+            targets: LoRATargets.spatial.choose(unet.weights.linears), rank: 2, from: ReferenceFill())
+        return try room.artifact(.spatialLoRA, "spatial") { try SpatialLoRAs([lora]).write(to: $0) }
+    }
+
+    @Test func `the whole method: all three parts are trained, losses are finite, the same seed gives the same bytes`()
+        throws
+    {
+        var inputs = try inputs(clips)
+        inputs["appearance"] = try spatial()
+        let settings: [String: Value] = ["steps": .int(3), "rank": .int(2), "motion": .string("zigzagging")]
+        let result = try room.run(settings, inputs: inputs)
+        #expect(
+            result.output("adapter").files.keys.sorted()
+                == ["motrans_adapter.safetensors", "pytorch_lora_weights.safetensors", "training.json"])
+        let record = try TrainingRecord.read(result.output("adapter"))
+        #expect(record.steps.count == 3 && record.steps.allSatisfy { $0.loss.isFinite && $0.loss > 0 })
+        #expect(record.steps[0].parts.keys.sorted() == ["plain", "residual"])
+        // E_r is 0 before the first step, and no longer after it.
+        #expect(record.steps[0].parts["residual"] == 0)
+        #expect((record.steps[2].parts["residual"] ?? 0) > 0)
+
+        let adapter = try adapter(result)
+        #expect(adapter.temporalLoRA?.factors.contains { $0.up.value.values.contains { $0 != 0 } } == true)
+        #expect(adapter.injector?.variables.allSatisfy { $0.value.values.contains { $0 != 0 } } == true)
+        #expect(adapter.enhancer?.variables[2].value.values.contains { $0 != 0 } == true)
+        #expect(adapter.videoEmbedding == TrainingWorld.embeddings(clips)[0].mean)
+        #expect(adapter.residualEmbedding?.shape == [64])
+        #expect(adapter.facts.motion == "zigzagging" && adapter.facts.prompts == [clips[0].prompt])
+        let again = try room.run(settings, inputs: inputs)
+        #expect(try contents(again.output("adapter")) == contents(result.output("adapter")))
+    }
+
+    @Test func `the spatial LoRA acts while the motion is learned`() throws {
+        var inputs = try inputs(clips)
+        let settings: [String: Value] = ["steps": .int(1), "rank": .int(1)]
+        let without = try TrainingRecord.read(room.run(settings, inputs: inputs).output("adapter"))
+        inputs["appearance"] = try spatial()
+        let with = try TrainingRecord.read(room.run(settings, inputs: inputs).output("adapter"))
+        let off = try TrainingRecord.read(
+            room.run(settings.merging(["spatial-scale": .double(0)]) { $1 }, inputs: inputs).output("adapter"))
+        #expect(with.steps[0].loss != without.steps[0].loss)
+        #expect(off.steps[0].loss == without.steps[0].loss)
+    }
+
+    @Test func `fine-tuning needs no embeddings and no verb; MotionDirector adds its loss`() throws {
+        let inputs = try inputs([TrainingWorld.clip(prompt: "a panda")], withEmbeddings: false)
+        let settings: [String: Value] = [
+            "steps": .int(2), "rank": .int(2), "injector": .bool(false), "enhancer": .bool(false),
+        ]
+        let tuned = try adapter(room.run(settings, inputs: inputs))
+        #expect(tuned.temporalLoRA != nil && tuned.injector == nil && tuned.enhancer == nil)
+        let director = try room.run(
+            settings.merging(["debiased-weight": .double(1), "transformer-in": .bool(false)]) { $1 }, inputs: inputs)
+        let record = try TrainingRecord.read(director.output("adapter"))
+        for step in record.steps {
+            #expect(step.parts.keys.sorted() == ["debiased", "plain"])
+            let sum = (step.parts["plain"] ?? 0) + (step.parts["debiased"] ?? 0)
+            #expect(abs(step.loss - sum) < 1e-4 * sum)
+        }
+        #expect(
+            try adapter(director).temporalLoRA?.factors.contains { $0.site.path.hasPrefix("transformer_in") } == false)
+    }
+
+    @Test func `two clips take turns`() throws {
+        let clips = [TrainingWorld.clip(frames: 2), TrainingWorld.clip(frames: 3, width: 16)]
+        let record = try TrainingRecord.read(
+            room.run(["steps": .int(4), "rank": .int(1)], inputs: inputs(clips)).output("adapter"))
+        #expect(
+            Set(record.steps.prefix(2).map(\.clip)) == [0, 1] && Set(record.steps.suffix(2).map(\.clip)) == [0, 1])
+    }
+
+    @Test func `a prompt without a verb, missing embeddings and embeddings of other frames are errors`() throws {
+        #expect(throws: DiffusionError.noMotionWord(prompt: "a panda", motion: nil)) {
+            try room.run(["steps": .int(1)], inputs: inputs([TrainingWorld.clip(prompt: "a panda")]))
+        }
+        #expect(throws: TrainingError.self) {
+            try room.run(["steps": .int(1)], inputs: inputs(clips, withEmbeddings: false))
+        }
+        var wrong = try inputs(clips)
+        wrong["embeddings"] = try room.artifact(.embeddings, "others") {
+            try ClipEmbeddings.write(TrainingWorld.embeddings([TrainingWorld.clip(frames: 2)]), to: $0)
+        }
+        #expect(throws: TrainingError.self) { try room.run(["steps": .int(1)], inputs: wrong) }
+    }
+
+    @Test func `cancellation stops it within a step`() throws {
+        let inputs = try inputs(clips)
+        #expect(throws: CancellationError.self) {
+            try room.run(["steps": .int(50), "rank": .int(1)], inputs: inputs, cancelAfter: 1)
+        }
+    }
+
+    @Test func `check finds settings that train nothing`() throws {
+        #expect(try room.check().isEmpty)
+        let off: [String: Value] = ["temporal-lora": .bool(false), "injector": .bool(false), "enhancer": .bool(false)]
+        #expect(try room.check(off).map(\.subject) == [.setting("temporal-lora")])
+        #expect(try room.check(["plain-weight": .double(0)]).map(\.subject) == [.setting("plain-weight")])
+        #expect(try room.check(["motion": .string(" ")]).map(\.subject) == [.setting("motion")])
+    }
+}

@@ -1,0 +1,138 @@
+import Artifacts
+import Autograd
+import Checkpoints
+import Diffusion
+import Formats
+import Foundation
+import Layers
+import Media
+import Models
+import Sampling
+import StageKit
+import Tensors
+import Testing
+
+@Suite struct SamplingTests {
+    private let room: StageRoom
+    private let settings: [String: Value] = [
+        "width": .int(32), "height": .int(16), "frames": .int(3), "inference-steps": .int(2), "guidance": .double(3),
+    ]
+    private let element: Value = .map(["prompt": .string("A blue robot is zigzagging"), "entity": .string("a robot")])
+
+    init() throws { room = try StageRoom(SamplingStage.self) }
+
+    private func settings(_ more: [String: Value]) -> [String: Value] { settings.merging(more) { $1 } }
+
+    private func latents(_ result: StageRoom.Result, seed: Int = 1) throws -> Tensor {
+        let file = try #require(result.output("latents").files["seed-\(seed).safetensors"])
+        return try Checkpoint.open(file).tensor("latents")
+    }
+
+    private func adapter(residual: Float = 0.5) throws -> InputArtifact {
+        let unet = try TrainingWorld.model.unet()
+        let enhancer = MotionEnhancer(video: 64, token: 64, hidden: 8, using: Generator(seed: 1))
+        enhancer.variables[3].assign(Tensor([64], repeating: residual))
+        let lora = try LoRA(
+            targets: LoRATargets.temporal.choose(unet.weights.linears), rank: 2, from: ReferenceFill())
+        let injector = AppearanceInjector(sites: AppearanceInjector.Site.all(in: unet.weights), embedding: 64)
+        for weight in injector.variables { weight.assign(ReferenceFill.input("w", weight.shape)) }
+        let adapter = MotionAdapter(
+            temporalLoRA: lora, injector: injector, enhancer: enhancer,
+            videoEmbedding: ReferenceFill.input("v", [64]), residualEmbedding: Tensor([64], repeating: residual),
+            facts: MotionAdapter.Facts(motion: "zigzagging", span: .verb, prompts: ["a"]))
+        return try room.artifact(.motionAdapter, "motion") { try adapter.write(to: $0.url) }
+    }
+
+    @Test func `one video per seed, readable, with latents in torch's layout; the same seed gives the same bytes`()
+        throws
+    {
+        let result = try room.run(settings(["seeds": .list([.int(1), .int(4)])]), element: element)
+        let videos = try SampledVideo.read(result.output("videos"))
+        #expect(videos.map(\.video.seed) == [1, 4] && videos.allSatisfy { $0.video.entity == "a robot" })
+        #expect(try latents(result).shape == [1, 4, 3, 4, 8])
+        #expect(try latents(result).values.allSatisfy(\.isFinite) && latents(result) != latents(result, seed: 4))
+        #expect(result.progress.map(\.done) == [1, 2, 3, 4] && result.progress[0].total == 4)
+        for (_, url) in videos { #expect(try Data(contentsOf: url).count > 200) }
+        let again = try room.run(settings(["seeds": .list([.int(4), .int(1)])]), element: element)
+        #expect(try contents(again.output("videos")) == contents(result.output("videos")))
+        #expect(try contents(again.output("latents")) == contents(result.output("latents")))
+    }
+
+    @Test func `a prompt in the settings does as well`() throws {
+        let one = try room.run(settings(["prompt": .string("A blue robot is zigzagging")]))
+        #expect(try latents(one) == latents(room.run(settings, element: element)))
+    }
+
+    @Test func `the motion adapter acts: LoRA, residual and injector each change the video`() throws {
+        let plain = try latents(room.run(settings, element: element))
+        let inputs = [
+            "motion": try adapter(),
+            "embeddings": try room.artifact(.embeddings, "embeddings") {
+                try ClipEmbeddings.write(TrainingWorld.embeddings([TrainingWorld.clip()]), to: $0)
+            },
+        ]
+        func run(_ more: [String: Value]) throws -> Tensor {
+            try latents(room.run(settings(more), inputs: inputs, element: element))
+        }
+        let all = try run([:])
+        let withoutResidual = try run(["residual": .string("off")])
+        let neither = try run(["residual": .string("off"), "motion-scale": .double(0)])
+        #expect(neither == plain)
+        #expect(withoutResidual != plain && all != withoutResidual)
+        #expect(try run(["residual": .string("fixed")]) != withoutResidual)
+        #expect(try run(["injector": .bool(true)]) != all)
+    }
+
+    @Test func `a prompt without the motion's word is an error, or sampled without the residual`() throws {
+        let inputs = ["motion": try adapter()]
+        let panda: Value = .map(["prompt": .string("a panda")])
+        #expect(throws: DiffusionError.noMotionWord(prompt: "a panda", motion: "zigzagging")) {
+            try room.run(settings, inputs: inputs, element: panda)
+        }
+        let skipped = try latents(room.run(settings(["missing-word": .string("skip")]), inputs: inputs, element: panda))
+        let off = try latents(room.run(settings(["residual": .string("off")]), inputs: inputs, element: panda))
+        #expect(skipped == off)
+    }
+
+    @Test func `a reference gives the size, and its inverted noise begins the video`() throws {
+        let clip = TrainingWorld.clip(frames: 2, width: 16)
+        let inputs = ["frames": try room.artifact(.frames, "frames") { try ClipFrames.write([clip], to: $0) }]
+        let sized = try room.run(settings, inputs: inputs, element: element)
+        #expect(try latents(sized).shape == [1, 4, 2, 4, 4])
+        let own = try room.run(
+            settings(["sized-by": .string("settings"), "frames": .int(2)]), inputs: inputs, element: element)
+        #expect(try latents(own).shape == [1, 4, 2, 4, 8])
+        let prior = try room.run(
+            settings(["noise-prior": .double(0.5), "inversion-steps": .int(2)]), inputs: inputs, element: element)
+        #expect(try latents(prior).values.allSatisfy(\.isFinite) && latents(prior) != latents(sized))
+        #expect(prior.progress.last?.total == 4)
+        #expect(throws: SamplingError.needsInput(port: "frames", setting: "noise-prior")) {
+            try room.run(settings(["noise-prior": .double(0.5)]), element: element)
+        }
+    }
+
+    @Test func `a LoRA of another model is refused, and cancellation stops it`() throws {
+        let foreign = try room.artifact(.motionAdapter, "foreign") {
+            let site = LinearSite(path: "transformer_in.transformer_blocks.0.attn1.to_q", inputs: 5, outputs: 5)
+            try LoRAFile.write(
+                LoRA(targets: [site], rank: 1, from: ReferenceFill()), to: $0.file(LoRAFile.name))
+        }
+        #expect(throws: DiffusionError.self) {
+            try room.run(settings, inputs: ["motion": foreign], element: element)
+        }
+        #expect(throws: CancellationError.self) { try room.run(settings, element: element, cancelAfter: 1) }
+    }
+
+    @Test func `check finds what is wrong before anything runs`() throws {
+        #expect(try room.check(settings, element: element).isEmpty)
+        #expect(try room.check(settings).map(\.subject) == [.setting("prompt")])
+        #expect(try room.check(settings(["width": .int(30)]), element: element).map(\.subject) == [.setting("width")])
+        #expect(try room.check(settings(["seeds": .list([])]), element: element).map(\.subject) == [.setting("seeds")])
+        let motion = settings(["motion": .string("zigzagging")])
+        #expect(try room.check(motion, element: element).isEmpty)
+        let problems = try room.check(motion, element: .map(["prompt": .string("a panda")]))
+        #expect(problems.map(\.subject) == [.element] && problems[0].message.contains("\"zigzagging\""))
+        let late = Array(repeating: "big", count: 90).joined(separator: " ") + " cat zigzagging"
+        #expect(try room.check(motion, element: .map(["prompt": .string(late)])).map(\.subject) == [.element])
+    }
+}

@@ -7,7 +7,7 @@ import json
 import pathlib
 import tempfile
 
-from transformers import AutoTokenizer, CLIPTokenizer
+from transformers import CLIPTokenizer
 
 here = pathlib.Path(__file__).parent / "Tokenizer"
 here.mkdir(exist_ok=True)
@@ -60,8 +60,8 @@ configuration = {
     "unk_token": token(end) | {"__type": "AddedToken"},
 }
 (here / "tokenizer_config.json").write_text(json.dumps(configuration, indent=1) + "\n")
-for name, map in maps.items():
-    (here / f"special_tokens_map.{name}.json").write_text(json.dumps(map, indent=1) + "\n")
+for name, special in maps.items():
+    (here / f"special_tokens_map.{name}.json").write_text(json.dumps(special, indent=1) + "\n")
 
 texts = [
     "", " ", "The cat is sitting", "A red cat, skateboarding.", "don't we're I'll it's", "naïve café — 東京 5678 3.14",
@@ -72,24 +72,12 @@ texts = [
     " ".join(["cat"] * 100), "skateboarding " * 9, "x" * 90, "\u0344 \u2126 \u212b", "𝒜𝓁𝓅𝒽𝒶 \U0001f9d1\U0001f3fd‍🚀",
 ]
 result = {"texts": texts}
-for name, map in maps.items():
+for name, special in maps.items():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         for file in ["vocab.json", "merges.txt", "tokenizer_config.json"]:
             (folder / file).write_bytes((here / file).read_bytes())
-        (folder / "special_tokens_map.json").write_text(json.dumps(map))
+        (folder / "special_tokens_map.json").write_text(json.dumps(special))
         tokenizer = CLIPTokenizer.from_pretrained(folder)
         result[name] = [tokenizer(t, padding="max_length", truncation=True).input_ids for t in texts]
-        print(name, repr(tokenizer.pad_token), tokenizer.pad_token_id, tokenizer.model_max_length)
-        if name == "bang":
-            with tempfile.TemporaryDirectory() as again:
-                tokenizer.save_pretrained(again)
-                print(sorted(p.name for p in pathlib.Path(again).iterdir()))
-                saved = json.loads((pathlib.Path(again) / "tokenizer.json").read_text())
-                print({k: v for k, v in saved.items() if k != "model"}, list(saved["model"]))
-                print((pathlib.Path(again) / "tokenizer_config.json").read_text())
-                fast = AutoTokenizer.from_pretrained(again)
-                print([fast(t, padding="max_length", truncation=True).input_ids for t in texts] == result[name])
 (here / "expected.json").write_text(json.dumps(result, ensure_ascii=True, separators=(",", ":")).replace("],[", "],\n[") + "\n")
-for t, ids in zip(texts, result["bang"]):
-    print(repr(t)[:40], ids)

@@ -5,7 +5,8 @@ import Tensors
 
 /// The image autoencoder of latent diffusion models: pixels to latents an eighth as wide and high, and back.
 ///
-/// `AutoencoderKL` of diffusers (diffusion.md section 3). Works on single frames: `n` images in, `n` out.
+/// `AutoencoderKL` of diffusers (diffusion.md section 3). Works on single frames: `n` images in, `n` out. Memory grows with
+/// n; whoever has many large frames gives a few at a time, which changes nothing.
 public struct AutoencoderKL {
     /// What its config.json says.
     public let configuration: Configuration

@@ -134,7 +134,8 @@ import Testing
         func output(_ context: Variable, _ adapters: Adapters) -> Variable {
             unet(sample: Variable(noise), timestep: [500], context: context, adapters: adapters)
         }
-        let adapters = Adapters(injections: injector.rows(for: psi))
+        var adapters = Adapters.none
+        injector.inject(psi, into: &adapters)
         let prediction = output(enhanced.context, adapters)
         let plain = output(Variable(context), .none).value
         #expect(zip(prediction.value.values, plain.values).allSatisfy { abs($0 - $1) < 1e-5 })
@@ -156,11 +157,53 @@ import Testing
                 let name = "appearance_injector.\(site.path).weight"
                 return (site, Variable(fill.tensor(name, shape: [site.channels, 20])))
             })
-        let adapters = Adapters(injections: injector.rows(for: ReferenceFill.input("img", [1, 20])))
+        var adapters = Adapters.none
+        injector.inject(ReferenceFill.input("img", [1, 20]), into: &adapters)
         let output = unet(
             sample: Variable(Latents.channelsLast(ReferenceFill.input("sample", [1, 4, 3, 8, 8]))), timestep: [500],
             context: Variable(ReferenceFill.input("ctx", [1, 5, 24])), adapters: adapters)
         Golden(-0.173485, 0.594403, [0.491447, -0.131026, -0.399594, 0.137891, -0.815166, -0.3187])
             .expect(Latents.channelsFirst(output.value))
+    }
+
+    @Test(arguments: AppearanceInjector.Point.allCases, Adapters.Fusion.allCases)
+    func `every place and fusion of the injector: its gradients are the slopes of the loss, recomputed or not`(
+        point: AppearanceInjector.Point, fusion: Adapters.Fusion
+    ) throws {
+        let unet = try ReferenceUNet.make()
+        let fill = ReferenceFill()
+        let sites = AppearanceInjector.Site.all(in: unet.weights)
+        let weights = sites.map { site in
+            let start = Kernels.scale(fill.tensor("w \(site.path)", shape: [site.channels, 20]), by: 0.3)
+            return (site, Variable(start, requiresGradient: true))
+        }
+        let injector = AppearanceInjector(weights, point: point, fusion: fusion)
+        let noise = Latents.channelsLast(ReferenceFill.input("noise", [1, 4, 2, 4, 4]))
+        func loss(checkpointing: Bool = false) -> Variable {
+            var adapters = Adapters.none
+            injector.inject(ReferenceFill.input("img", [1, 20]), into: &adapters)
+            let prediction = unet(
+                sample: Variable(noise), timestep: [500], context: Variable(ReferenceFill.input("ctx", [1, 5, 24])),
+                adapters: adapters, checkpointing: checkpointing)
+            return DenoisingLoss.plain(prediction, Variable(noise))
+        }
+        let found = gradients(of: loss(), for: injector.variables)
+        let recomputed = gradients(of: loss(checkpointing: true), for: injector.variables)
+        for (one, two) in zip(found, recomputed) {
+            for (a, b) in zip(one.values, two.values) { #expect(abs(a - b) <= 1e-5) }
+        }
+        for (index, variable) in injector.variables.enumerated() {
+            // The slope along the gradient itself is its squared length.
+            let start = variable.value
+            let square = found[index].values.reduce(0.0) { $0 + Double($1) * Double($1) }
+            let step = 2e-3 / square.squareRoot()
+            func at(_ t: Double) -> Double {
+                variable.assign(Kernels.add(start, Kernels.scale(found[index], by: Float(t))))
+                return Double(loss().value.scalar)
+            }
+            let slope = (at(step) - at(-step)) / (2 * step)
+            variable.assign(start)
+            #expect(square > 0 && abs(slope - square) <= 0.02 * square, "\(sites[index].path): \(slope), not \(square)")
+        }
     }
 }

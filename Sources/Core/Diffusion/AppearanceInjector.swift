@@ -31,29 +31,48 @@ public struct AppearanceInjector {
         }
     }
 
+    /// Where in a temporal transformer the rows go in (diffusion.md 8.2).
+    public enum Point: String, Sendable, CaseIterable {
+        /// Into its input, so that they travel on its residual too: the paper to the letter.
+        case input
+        /// Behind its norm and input projection; its residual stays clean, as in DreamVideo.
+        case inner
+
+        func path(_ site: Site) -> String { self == .input ? site.path : "\(site.path).proj_in" }
+    }
+
     /// W_p of each site, in the order of the network.
     public let projections: [(site: Site, weight: Variable)]
+    /// Where the rows go in.
+    public let point: Point
+    /// Sum, or for an ablation product with 1 + W_p·ψ (diffusion.md 8.1).
+    public let fusion: Adapters.Fusion
 
     /// Projections as they are, each `[site.channels, d]`.
-    public init(_ projections: [(site: Site, weight: Variable)]) {
+    public init(
+        _ projections: [(site: Site, weight: Variable)], point: Point = .input, fusion: Adapters.Fusion = .add
+    ) {
         for (site, weight) in projections {
             precondition(
                 weight.shape.count == 2 && weight.shape[0] == site.channels, "W_p \(weight.shape) at \(site.path)")
         }
         self.projections = projections
+        self.point = point
+        self.fusion = fusion
     }
 
     /// Projections to train: zeros, so that the network is the pretrained one at step 0 (diffusion.md 8.3).
-    public init(sites: [Site], embedding width: Int) {
+    public init(sites: [Site], embedding width: Int, point: Point = .input, fusion: Adapters.Fusion = .add) {
         self.init(
-            sites.map { ($0, Variable(Tensor(zeros: [$0.channels, width]), requiresGradient: true)) })
+            sites.map { ($0, Variable(Tensor(zeros: [$0.channels, width]), requiresGradient: true)) }, point: point,
+            fusion: fusion)
     }
 
-    /// W_p·ψ of every site: path to `[b, C]`, for embeddings `[b, d]`.
-    public func rows(for embedding: Tensor) -> [String: Variable] {
+    /// Lets a forward pass see embeddings `[b, d]`: W_p·ψ, `[b, C]`, at every site.
+    public func inject(_ embedding: Tensor, into adapters: inout Adapters) {
         let psi = Variable(embedding)
-        return Dictionary(
-            uniqueKeysWithValues: projections.map { ($0.site.path, linear(psi, weight: $0.weight)) })
+        adapters.fusion = fusion
+        for (site, weight) in projections { adapters.injections[point.path(site)] = linear(psi, weight: weight) }
     }
 
     /// What an optimiser trains.

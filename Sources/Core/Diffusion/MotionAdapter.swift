@@ -63,6 +63,8 @@ public struct MotionAdapter {
         tensors["residual_embedding"] = residualEmbedding
         var metadata = ["format": "pt", "span": facts.span.rawValue, "prompts": facts.prompts.joined(separator: "\n")]
         metadata["motion"] = facts.motion
+        metadata["inject_point"] = injector?.point.rawValue
+        metadata["fusion"] = injector?.fusion.rawValue
         try SafetensorsFile.write(tensors, metadata: metadata, to: folder.appending(path: MotionAdapter.fileName))
     }
 
@@ -117,7 +119,9 @@ public struct MotionAdapter {
                 }
                 width = weight.shape[1]
                 return (site, Variable(weight))
-            })
+            },
+            point: file.metadata["inject_point"].flatMap(AppearanceInjector.Point.init) ?? .input,
+            fusion: file.metadata["fusion"].flatMap(Adapters.Fusion.init) ?? .add)
     }
 
     private static func enhancer(in file: Checkpoint) throws -> MotionEnhancer? {

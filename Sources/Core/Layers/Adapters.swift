@@ -5,8 +5,11 @@ public import Tensors
 public struct Adapters {
     /// The LoRAs that act, each with its scale.
     public var loras: [(lora: LoRA, scale: Float)]
-    /// Rows added to the input of the module at a path: [b, C], one for each clip (MoTrans' appearance injector).
+    /// Rows that meet the input of the transformer, or the output of the linear layer, at a path: [b, C], one for each clip
+    /// (MoTrans' appearance injector).
     public var injections: [String: Variable]
+    /// How injected rows meet the hidden states.
+    public var fusion: Fusion
     /// Whether dropout acts.
     public var isTraining: Bool
     /// Where dropout draws from.
@@ -17,14 +20,23 @@ public struct Adapters {
 
     /// Adapters of the given parts.
     public init(
-        loras: [(lora: LoRA, scale: Float)] = [], injections: [String: Variable] = [:],
+        loras: [(lora: LoRA, scale: Float)] = [], injections: [String: Variable] = [:], fusion: Fusion = .add,
         isTraining: Bool = false,
         generator: Generator = Generator(seed: 0)
     ) {
         self.loras = loras
         self.injections = injections
+        self.fusion = fusion
         self.isTraining = isTraining
         self.generator = generator
+    }
+
+    /// How injected rows r meet hidden states x.
+    public enum Fusion: String, Sendable, CaseIterable {
+        /// x + r.
+        case add
+        /// x·(1 + r).
+        case multiply
     }
 
     /// One LoRA, at scale 1 unless told.
@@ -33,7 +45,7 @@ public struct Adapters {
     /// Nothing: the model as it is.
     public static var none: Adapters { Adapters() }
 
-    /// `y`, the output of the linear layer at `path` for `input`, with what the LoRAs add to it.
+    /// `y`, the output of the linear layer at `path` for `input`, with what the LoRAs and injections add to it.
     public func adapting(_ y: Variable, input: Variable, at path: String) -> Variable {
         var y = y
         for (index, (lora, scale)) in loras.enumerated() where scale != 0 {
@@ -46,12 +58,15 @@ public struct Adapters {
             }
             y = y + addition
         }
-        return y
+        return injecting(y, at: path)
     }
 
-    /// `x` [n, .., C] with the rows [b, C] injected at `path` added to it, n = b·r; `x` itself where there are none.
+    /// `x` [n, .., C] with the rows [b, C] injected at `path`, n = b·r; `x` itself where there are none.
     public func injecting(_ x: Variable, at path: String) -> Variable {
         guard let rows = injections[path] else { return x }
-        return x.addingBroadcast(rows)
+        switch fusion {
+        case .add: return x.addingBroadcast(rows)
+        case .multiply: return x + x * Variable(Tensor(zeros: x.shape)).addingBroadcast(rows)
+        }
     }
 }

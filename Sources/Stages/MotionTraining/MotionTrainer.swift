@@ -40,8 +40,11 @@ struct MotionTrainer {
         let width = examples.all.first?.embeddings?.mean.count
         injector =
             settings.injector
-            ? width.map { AppearanceInjector(sites: AppearanceInjector.Site.all(in: unet.weights), embedding: $0) }
-            : nil
+            ? width.map {
+                AppearanceInjector(
+                    sites: AppearanceInjector.Site.all(in: unet.weights), embedding: $0,
+                    point: settings.injectPoint.point, fusion: settings.fusion.fusion)
+            } : nil
         let token = examples.empty.shape[2]
         enhancer =
             settings.enhancer
@@ -141,7 +144,7 @@ struct MotionTrainer {
             adapters.loras.append((spatial[clip], Float(settings.spatialScale)))
         }
         if let injector, let psi = psi(example, &generator) {
-            adapters.injections = injector.rows(for: psi)
+            injector.inject(psi, into: &adapters)
             levels?.injections = adapters.injections.mapValues(\.value)
         }
         let prediction = unet(
@@ -206,7 +209,7 @@ final class InjectionLevels {
     /// The spatial transformer's output at `….attentions.i` is what the injector adds to before `….temp_attentions.i`.
     func observe(_ point: String, _ value: Tensor) {
         let path = point.replacing(".attentions.", with: ".temp_attentions.")
-        guard path != point, let rows = injections[path] else { return }
+        guard path != point, let rows = injections[path] ?? injections["\(path).proj_in"] else { return }
         let (added, hidden) = (rootMeanSquare(rows), rootMeanSquare(value))
         guard hidden > 0 else { return }
         largest = max(largest ?? 0, added / hidden)

@@ -1,5 +1,6 @@
 import Diffusion
 import Formats
+import Layers
 public import StageKit
 
 /// What a pipeline file may set on the motion stage: MoTrans as the paper has it, and each part of it off or otherwise.
@@ -25,6 +26,9 @@ public struct MotionTrainingSettings: StageSettings {
     @Setting("the temporal LoRA adapts transformer_in too, as MotionDirector's") var transformerIn = true
     @Setting("probability of dropout behind the LoRA", in: 0...0.99) var loraDropout = 0.0
     @Setting("add projected frame embeddings before the temporal transformers (Eq. 2)") var injector = true
+    @Setting("the injector's rows go into the temporal transformer's input, or behind its norm and projection")
+    var injectPoint = InjectPoint.input
+    @Setting("hidden states plus the rows, or times 1 + the rows (for ablation)") var fusion = Fusion.add
     @Setting("which frame's embedding the injector sees in a step") var injectorFrame = InjectorFrame.random
     @Setting("scale frame embeddings to length 1 before the injector") var normalizeImageEmbedding = false
     @Setting("probability that the injector sees a zero embedding in a step", in: 0...1) var imageDropout = 0.0
@@ -48,6 +52,22 @@ public struct MotionTrainingSettings: StageSettings {
 
     /// The defaults: the paper's.
     public init() {}
+
+    /// Where the injector's rows go in.
+    public enum InjectPoint: String, SettingChoice {
+        case input
+        case inner
+
+        var point: AppearanceInjector.Point { self == .input ? .input : .inner }
+    }
+
+    /// How the injector's rows meet the hidden states.
+    public enum Fusion: String, SettingChoice {
+        case add
+        case multiply
+
+        var fusion: Adapters.Fusion { self == .add ? .add : .multiply }
+    }
 
     /// Which frame's embedding the injector sees.
     public enum InjectorFrame: String, SettingChoice {

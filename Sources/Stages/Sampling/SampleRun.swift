@@ -155,8 +155,8 @@ struct SampleRun {
                 part: "appearance injector", width: injector.embeddingWidth, expected: psi.count)
         }
         let rows = settings.guidance > 1 ? Array(repeating: 0, count: psi.count) + psi.values : psi.values
-        adapters.injections = withoutRecording {
-            injector.rows(for: Tensor([rows.count / psi.count, psi.count], rows))
+        withoutRecording {
+            injector.inject(Tensor([rows.count / psi.count, psi.count], rows), into: &adapters)
         }
         return adapters
     }

@@ -10,6 +10,17 @@ extension Kernels {
         let shape = AttentionShape(q, k, v, heads: heads, causal: causal)
         let y = Tensor(uninitialised: q.shape)
         guard y.count > 0 else { return y }
+        guard !shape.isShort else {
+            withExtendedLifetime((q, k, v)) {
+                let (queries, keys, values, to) = (q.base, k.base, v.base, y.base)
+                shape.forShortPieces { atQ, atK, lanes in
+                    ck_short_attention(
+                        queries + atQ, keys + atK, values + atK, to + atQ, shape.stride, lanes, shape.queries,
+                        shape.keys, shape.width, shape.scale, causal)
+                }
+            }
+            return y
+        }
         // Long sequences are cut into runs of queries; short ones are taken several at a time.
         let run = max(64, min(shape.queries, 2_000_000 / max(1, 4 * shape.keys * shape.width) / 32 * 32))
         let runs = (shape.queries + run - 1) / run
@@ -46,6 +57,19 @@ extension Kernels {
             Tensor(uninitialised: q.shape), Tensor(uninitialised: k.shape), Tensor(uninitialised: v.shape)
         )
         guard q.count > 0 else { return (dq, Tensor(zeros: k.shape), Tensor(zeros: v.shape)) }
+        guard !shape.isShort else {
+            withExtendedLifetime((dy, q, k, v)) {
+                let (gradient, queries, keys, values) = (dy.base, q.base, k.base, v.base)
+                let (toQueries, toKeys, toValues) = (dq.base, dk.base, dv.base)
+                shape.forShortPieces { atQ, atK, lanes in
+                    ck_short_attention_backward(
+                        gradient + atQ, queries + atQ, keys + atK, values + atK, toQueries + atQ, toKeys + atK,
+                        toValues + atK, shape.stride, lanes, shape.queries, shape.keys, shape.width, shape.scale,
+                        causal)
+                }
+            }
+            return (dq, dk, dv)
+        }
         // A chunk owns the keys it adds to, with all queries that share them.
         let perChunk = max(1, 400_000 / max(1, 10 * shape.sharing * shape.queries * shape.keys * shape.width))
         let scratchCount = ck_attention_backward_scratch(shape.keys, shape.width)
@@ -109,6 +133,22 @@ private struct AttentionShape {
     /// Floats from one position of a sequence to the next.
     var stride: Int { inner * channels }
     var scale: Float { 1 / Float(width).squareRoot() }
+
+    /// Whether the kernel for the few frames of a clip can do it.
+    var isShort: Bool { sharing == 1 && ck_short_attention_fits(queries, keys, width, channels) }
+
+    /// Cuts the channels of each row, of all places and heads, into pieces of whole heads and vectors.
+    func forShortPieces(_ body: (_ atQ: Int, _ atK: Int, _ lanes: Int) -> Void) {
+        let unit = max(width, 16)
+        let size = max(1, 4096 / max(1, queries) / unit) * unit
+        let pieces = (stride + size - 1) / size
+        Kernels.forPieces(of: outer * pieces, size: 1) {
+            for piece in $0 {
+                let (sequence, lane) = (piece / pieces, piece % pieces * size)
+                body(sequence * queries * stride + lane, sequence * keys * stride + lane, min(size, stride - lane))
+            }
+        }
+    }
 
     /// A sequence of one head.
     struct Place {

@@ -76,7 +76,7 @@ extension Kernels {
             return dx
         }
         let (depth, perImage) = (weight.count / co, window.out_height * window.out_width)
-        let panel = panelRows(depth: depth)
+        let panel = panelRows(depth: depth, of: perImage)
         withExtendedLifetime((dy, weight)) {
             let (gradient, kernel, to) = (dy.base, weight.base, dx.base)
             // An image per chunk: windows overlap, so the additions of one image stay on one thread.
@@ -110,7 +110,7 @@ extension Kernels {
         check(dy, window, images: images, out: co)
         let depth = Tensor.count(of: weightShape) / max(1, co)
         let rows = images * window.out_height * window.out_width
-        let panel = panelRows(depth: depth)
+        let panel = panelRows(depth: depth, of: rows)
         let panels = (rows + panel - 1) / panel
         // Each part takes every so-manieth panel into a result of its own; parts are then added in order.
         let parts = max(1, min(panels, 8, (8 << 20) / max(1, co * depth)))
@@ -166,8 +166,15 @@ extension Kernels {
         precondition(dy.shape == expected, "gradient \(dy.shape) of a convolution that gives \(expected)")
     }
 
-    /// Rows of a panel of windows: a quarter of the second-level cache, but enough to be worth packing the weights.
-    private static func panelRows(depth: Int) -> Int { max(192, 65536 / max(1, depth) / 16 * 16) }
+    /// Rows of a panel of windows, so that the panels of `rows` are about equal.
+    ///
+    /// A quarter of the second-level cache at most, several panels to share among threads, but rows enough to be worth
+    /// packing the weights.
+    private static func panelRows(depth: Int, of rows: Int) -> Int {
+        let most = min(max(192, 65536 / max(1, depth)), max(160, rows / 8))
+        let panels = max(1, (rows + most - 1) / most)
+        return max(16, ((rows + panels - 1) / panels + 15) / 16 * 16)
+    }
 
     private static func gather(
         _ x: UnsafePointer<Float>, _ window: ck_window, _ rows: Range<Int>, into panel: UnsafeMutablePointer<Float>
@@ -199,7 +206,7 @@ extension Kernels {
             return product(
                 MatrixView(base: x, stride: depth), kernel, m: rows, n: out, k: depth, bias: bias, into: y)
         }
-        forPieces(of: rows, size: panelRows(depth: depth)) { range in
+        forPieces(of: rows, size: panelRows(depth: depth, of: rows)) { range in
             let panel = Storage(count: range.count * depth)
             withExtendedLifetime(panel) {
                 gather(x, window, range, into: panel.base)

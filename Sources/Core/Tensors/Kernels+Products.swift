@@ -98,8 +98,8 @@ extension Kernels {
 
     // MARK: tiling
 
-    /// Work of one tile in multiplications and additions: some 20 µs, against a region's 1 µs and packing the operands.
-    private static let tileWork = 2_000_000
+    /// Work of one tile in multiplications and additions: some 12 µs, against a region's 1 µs and packing the operands.
+    private static let tileWork = 1_200_000
 
     /// How a product is cut.
     ///

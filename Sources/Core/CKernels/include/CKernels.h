@@ -100,6 +100,18 @@ void ck_attention_backward_queries(
 void ck_attention_backward_end(
     float *dk, ptrdiff_t dk_row, float *dv, ptrdiff_t dv_row, size_t keys, size_t width, float *scratch);
 
+// MARK: attention over short sequences, all heads: row i of every matrix begins `row` floats after row i - 1
+
+// Whether the functions below can do it: few positions, and heads that begin and end at whole vectors.
+bool ck_short_attention_fits(size_t queries, size_t keys, size_t width, size_t channels);
+// The `lanes` channels from the pointers on: a whole number of heads and of vectors.
+void ck_short_attention(
+    const float *q, const float *k, const float *v, float *out, ptrdiff_t row, size_t lanes, size_t queries,
+    size_t keys, size_t width, float scale, bool causal);
+void ck_short_attention_backward(
+    const float *dy, const float *q, const float *k, const float *v, float *dq, float *dk, float *dv, ptrdiff_t row,
+    size_t lanes, size_t queries, size_t keys, size_t width, float scale, bool causal);
+
 // MARK: convolution
 
 typedef struct {

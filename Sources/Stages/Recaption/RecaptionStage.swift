@@ -56,8 +56,8 @@ public struct RecaptionStage: Stage {
         @Setting("the environment variable that holds the endpoint's key") var keyVariable: String? = nil
         @Setting("which frame of a clip the captioner sees") var frame = Frame.middle
         @Setting("words that a caption may have", in: 1...1000) var maximumWords = 50
-        @Setting("what the captioner is asked; {prompt} and {words} are filled in") var instruction = Recaption
-            .instruction
+        @Setting("what the captioner is asked; {prompt} and {words} are filled in")
+        var instruction = RecaptionStage.instruction
         @Setting("seconds to wait for an answer", in: 1...86_400) var timeout = 180.0
         @Setting("tries after an error that may pass", in: 0...20) var retries = 3
 

@@ -71,8 +71,9 @@ struct Attempt: Sendable {
             try? engine.store.removeScratch(id.text)
             return end
         } catch {
-            return close(id, .failed, error: "\(error)", AttemptLog(), meter) ?? .failed(
-                id, error: "\(error)", logTail: [])
+            return close(id, .failed, error: "\(error)", AttemptLog(), meter)
+                ?? .failed(
+                    id, error: "\(error)", logTail: [])
         }
     }
 
@@ -126,7 +127,7 @@ struct Attempt: Sendable {
             return try publish(id, outputs, log, meter)
         } catch LineageError.leaseLost {
             return close(id, .abandoned, error: "another process took the work over", log, meter) ?? .superseded
-        } catch where cancellation.isSet || error is CancellationError {
+        } catch  where cancellation.isSet || error is CancellationError {
             return close(id, .cancelled, error: nil, log, meter) ?? .cancelled(id)
         } catch {
             log.append("error: \(error)")

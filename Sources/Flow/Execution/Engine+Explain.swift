@@ -46,7 +46,8 @@ extension Engine {
     private static func neverTried(_ step: String, _ run: RunID?) -> ExecutionError {
         .notFound(
             step,
-            help: run.map { "run \($0) has no step of this name" } ?? "no step of this name has run with this cache yet")
+            help: run.map { "run \($0) has no step of this name" } ?? "no step of this name has run with this cache yet"
+        )
     }
 }
 

@@ -55,7 +55,8 @@ extension Engine {
             guard !holders.isEmpty else {
                 throw ExecutionError.notFound(
                     subject,
-                    help: "no artifact holds these bytes (SHA-256 \(file.digest.short)…): the file was not made with this "
+                    help:
+                        "no artifact holds these bytes (SHA-256 \(file.digest.short)…): the file was not made with this "
                         + "cache, or was changed since")
             }
             return .file(file.digest, name: url.lastPathComponent, holders: holders)
@@ -94,7 +95,8 @@ extension Engine {
                 found = .file(digest, name: path, holders: holders)
             case .key(let digest):
                 digests.insert(digest)
-                guard let result = try reader.result(for: digest), let attempt = try reader.attempt(result.attempt) else {
+                guard let result = try reader.result(for: digest), let attempt = try reader.attempt(result.attempt)
+                else {
                     continue
                 }
                 found = .attempt(attempt)

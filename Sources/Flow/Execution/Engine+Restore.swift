@@ -15,6 +15,7 @@ extension Engine {
     ///   - replacing: whether files that are there may be written over; otherwise nothing at all is written.
     /// - Returns: The files that were written.
     /// - Throws: `ExecutionError.notFound`, `.ambiguous`, `.wouldOverwrite`, `.unavailable`, `StorageError`.
+    @discardableResult
     public func restore(
         _ subject: String, port: String? = nil, to folder: URL, replacing: Bool = false
     ) throws -> [URL] {
@@ -29,7 +30,9 @@ extension Engine {
             return [file]
         }
         let places = try places(of: target, port, subject, folder)
-        let manifests = try places.map { place in try available(place.artifact) { try store.manifest(of: place.artifact) } }
+        let manifests = try places.map { place in
+            try available(place.artifact) { try store.manifest(of: place.artifact) }
+        }
         let files = zip(places, manifests).flatMap { place, manifest in
             manifest.entries.map { place.folder.appending(path: $0.path) }
         }

@@ -74,13 +74,16 @@ extension Engine {
                 pipeline: plan.name, file: plan.file, text: plan.text, commandLine: request.commandLine,
                 toolVersion: version))
         try lineage.record(digests.all.map { (digest: $0.digest, manifest: $0.manifest) })
-        // At once, so that gc spares from now on what the run will read.
+        // At once, so that gc spares from now on what the run will read. All steps, so that they keep the order of the
+        // plan; what is not a hit counts as not tried until it is.
         try lineage.record(
             try lineage.read { reader in
-                try forecast.steps.filter { $0.decision == .hit }.map { step in
-                    RunStep(
-                        step: step.id.description, stage: step.stage.name, decision: .hit,
-                        attempt: try step.key.flatMap { try reader.result(for: $0.digest)?.attempt })
+                try forecast.steps.map { step in
+                    let isHit = step.decision == .hit
+                    return RunStep(
+                        step: step.id.description, stage: step.stage.name, decision: isHit ? .hit : .skipped,
+                        cause: step.cause?.description,
+                        attempt: isHit ? try step.key.flatMap { try reader.result(for: $0.digest)?.attempt } : nil)
                 }
             }, in: run)
         return run

@@ -43,7 +43,8 @@ public enum ExecutionError: Error, Hashable, Sendable, CustomStringConvertible {
         case .notFound(let name, let help): "nothing here is called \(name): \(help)"
         case .ambiguous(let prefix, let digests):
             "\(prefix) stands for \(digests.count) digests, such as \(digests.prefix(3).map { $0.hex.prefix(16) + "…" }.joined(separator: ", "))"
-        case .wouldOverwrite(let url): "\(url.path) is there already; give another folder, or say that it may be replaced"
+        case .wouldOverwrite(let url):
+            "\(url.path) is there already; give another folder, or say that it may be replaced"
         case .unavailable(let digest, let reason):
             "artifact \(digest.short) cannot be restored: \(reason); run the pipeline again to make it once more"
         }

@@ -197,7 +197,8 @@ struct Runner {
                 }
                 let attempt = Attempt(
                     engine: engine, run: run, step: step, stage: stage, key: key, cause: cause, lease: lease, fed: fed,
-                    kinds: Dictionary(uniqueKeysWithValues: kinds), digests: planner.digests, cancellation: cancellation, report: report)
+                    kinds: Dictionary(uniqueKeysWithValues: kinds), digests: planner.digests,
+                    cancellation: cancellation, report: report)
                 return .ended(id, attempt.make())
             } catch {
                 return .ended(id, .failed(nil, error: "\(error)", logTail: []))

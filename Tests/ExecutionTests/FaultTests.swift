@@ -1,0 +1,237 @@
+import Artifacts
+import Foundation
+import Lineage
+import Logging
+import Pipelines
+import StageKit
+import Storage
+import Synchronization
+import Testing
+
+@testable import Execution
+
+/// What the disk, other processes and sudden deaths can do to a run.
+@Suite("Faults")
+struct FaultTests {
+    private let bench: Workbench
+
+    init() throws { bench = try Workbench() }
+
+    private func steps(_ last: String) -> [PlannedStep] {
+        [
+            .step("a", text: "a"), .step("b", text: "b", after: ["a"]), .step("c", text: last, after: ["a", "b"]),
+        ]
+    }
+
+    /// The object of the only file of a step's output.
+    private func object(_ report: RunReport, _ step: String) throws -> Digest {
+        try #require(try bench.store.manifest(of: report.output(step)).entries.first).digest
+    }
+
+    private func flipBit(in object: Digest) throws {
+        let file = bench.file(of: object)
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file.path)
+        var bytes = try Data(contentsOf: file)
+        bytes[bytes.count / 2] ^= 1
+        try bytes.write(to: file)
+    }
+
+    @Test("an output that is gone from the store is made again, and nothing else")
+    func missingObject() async throws {
+        let (first, _) = try await bench.run(steps("c"))
+        try bench.store.remove(object(first, "a"))
+        #expect(
+            try bench.forecast(steps("c")) == [
+                "a: run, output out missing in the store", "b: maybe, input in may change: a runs",
+                "c: maybe, input in may change: a runs",
+            ])
+        let (report, _) = try await bench.run(steps("c"))
+        #expect(report.summary == ["a: done", "b: hit", "c: hit"])
+        #expect(try report.output("a") == first.output("a"))
+    }
+
+    @Test("a damaged object never reaches a stage: what made it runs again, also further up")
+    func damagedObjects() async throws {
+        let (first, _) = try await bench.run(steps("c"))
+        let before = try bench.text(of: first.output("b"))
+        try flipBit(in: object(first, "a"))
+        try flipBit(in: object(first, "b"))
+        _ = bench.takeRan()
+        let (report, events) = try await bench.run(steps("C"))
+        #expect(report.outcome == .succeeded)
+        #expect(report.summary == ["a: done", "b: done", "c: done"])
+        #expect(try bench.text(of: report.output("b")) == before)
+        #expect(bench.takeRan() == ["\"C\"", "\"a\"", "\"b\""])
+        let recomputed = events.compactMap { event -> String? in
+            if case .recomputing(let step, let port, let needer) = event {
+                "\(step).\(port) for \(needer)"
+            } else {
+                nil
+            }
+        }
+        #expect(Set(recomputed).isSuperset(of: ["a.out for c", "b.out for c"]))
+        #expect(report.steps[0].cause == .outputDamaged(port: "out"))
+        #expect(report.steps[2].cause?.description == "setting text changed from \"c\" to \"C\"")
+        #expect(try bench.engine().verify(readData: true).isClean)
+    }
+
+    @Test("an object that vanishes between the plan and its use is made again")
+    func vanishing() async throws {
+        let (first, _) = try await bench.run(steps("c"))
+        let object = try object(first, "a")
+        let store = bench.store
+        bench.setBody(of: "trim") { context, _ in
+            try store.remove(object)
+            try "t".write(to: context.output("out").file("t"), atomically: true, encoding: .utf8)
+        }
+        let more: [PlannedStep] = [
+            .step("a", text: "a"), .step("thief", "trim"), .step("last", text: "l", after: ["thief", "a"]),
+        ]
+        let (report, _) = try await bench.run(more)
+        #expect(report.summary == ["a: done", "thief: done", "last: done"])
+        #expect(try bench.text(of: report.output("last")) == "t|\"a\"||\"l\"|")
+    }
+
+    @Test("when what is gone cannot be made again, the step that needs it is skipped and the run fails")
+    func notRecomputable() async throws {
+        let (first, _) = try await bench.run(steps("c"))
+        try flipBit(in: object(first, "a"))
+        bench.setBody(of: "join") { _, _ in throw Failure.asked }
+        let (report, _) = try await bench.run(steps("C"))
+        #expect(report.summary == ["a: failed, it was asked to fail", "b: hit", "c: skipped, a"])
+    }
+
+    @Test("a repetition that comes out different is used under its own key")
+    func differentRepetition() async throws {
+        let (first, _) = try await bench.run(steps("c"))
+        try flipBit(in: object(first, "a"))
+        bench.setBody(of: "join") { context, settings in
+            let own = settings["text"] == .string("a") ? "other" : "\(settings)"
+            let inputs = try (context.inputs["in"] ?? []).map(Workbench.text)
+            try (inputs + [own]).joined(separator: "|")
+                .write(to: context.output("out").file("x"), atomically: true, encoding: .utf8)
+        }
+        let (report, _) = try await bench.run(steps("C"))
+        #expect(report.outcome == .succeeded)
+        let text = try bench.text(of: report.output("c"))
+        #expect(text.hasPrefix("other|"))
+        // The key says what was read.
+        let attempt = try #require(
+            try bench.lineage.read { try $0.attempts(ofStep: "c", outcome: .succeeded) }.first)
+        #expect(attempt.attempt.inputs.first { $0.position == 0 }?.artifact == (try report.output("a")))
+        #expect(attempt.attempt.record["inputs.in.0"] == .string(try report.output("a").hex))
+    }
+
+    @Test("what a dead process left is closed and swept, and its log is kept")
+    func crashLeftovers() async throws {
+        let dead = ProcessIdentity(
+            host: ProcessIdentity.current.host, boot: ProcessIdentity.current.boot,
+            space: ProcessIdentity.current.space, pid: ProcessIdentity.current.pid, started: 1)
+        let steps: [PlannedStep] = [.step("a", text: "a")]
+        let key = try #require(try bench.engine().forecast(Workbench.plan(steps)).steps.first?.key)
+        let run = try bench.lineage.begin(
+            NewRun(
+                pipeline: "test", file: "test.yaml", text: "", commandLine: [], toolVersion: "test", process: dead))
+        var watch = LeaseWatch()
+        _ = try bench.lineage.acquire(key.digest, owner: dead, watch: &watch)
+        let attempt = try bench.lineage.begin(
+            NewAttempt(
+                run: run, step: "a", stage: "join", stageVersion: 1, record: key.record, cause: "new step"))
+        let scratch = try bench.store.makeScratch(attempt.text, owner: dead)
+        try "info: half way\n".write(
+            to: scratch.appending(path: "attempt.log"), atomically: true, encoding: .utf8)
+        try "half".write(to: scratch.appending(path: "out.txt"), atomically: true, encoding: .utf8)
+
+        #expect(try bench.forecast(steps) == ["a: run, the last attempt never ended"])
+        #expect(try bench.engine().verify(readData: true).findings.map(\.kind) == [.abandoned])
+        let (report, _) = try await bench.run(steps)
+        #expect(report.summary == ["a: done"])
+        let closed = try #require(try bench.lineage.read { try $0.attempt(attempt) })
+        #expect(closed.outcome == .abandoned)
+        #expect(try bench.lineage.read { try $0.log(of: attempt) } == "info: half way\n")
+        #expect(try bench.lineage.read { try $0.run(run) }?.outcome == .abandoned)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: bench.store.root.path + "/tmp").isEmpty)
+        #expect(try bench.engine().verify(readData: true).findings.isEmpty)
+    }
+
+    @Test("two runs of one plan do each step once: the second waits and uses the result")
+    func twoRunners() async throws {
+        bench.setBody(of: "heavy") { context, _ in
+            Thread.sleep(forTimeInterval: 0.3)
+            try "x".write(to: context.output("out").file("x"), atomically: true, encoding: .utf8)
+        }
+        let steps: [PlannedStep] = [
+            .step("a", "heavy", text: "a"), .step("b", text: "b", after: ["a"]),
+        ]
+        async let left = bench.run(steps)
+        async let right = bench.run(steps)
+        let (one, two) = try await (left, right)
+        #expect(bench.takeRan() == ["\"a\"", "\"b\""])
+        #expect(one.report.outcome == .succeeded)
+        #expect(two.report.outcome == .succeeded)
+        #expect(Set([one.report.summary[0], two.report.summary[0]]) == ["a: done", "a: hit"])
+        #expect(try one.report.output("b") == two.report.output("b"))
+        let waits = (one.events + two.events).count { if case .waiting = $0 { true } else { false } }
+        #expect(waits >= 1)
+        #expect(try bench.lineage.leases().isEmpty)
+    }
+
+    @Test("when the other run fails, the one that waits does the work itself")
+    func waiterTakesOver() async throws {
+        let calls = Mutex(0)
+        bench.setBody(of: "heavy") { context, _ in
+            let call = calls.withLock {
+                $0 += 1; return $0
+            }
+            Thread.sleep(forTimeInterval: 0.2)
+            guard call > 1 else { throw Failure.asked }
+            try "x".write(to: context.output("out").file("x"), atomically: true, encoding: .utf8)
+        }
+        let steps: [PlannedStep] = [.step("a", "heavy", text: "a")]
+        async let left = bench.run(steps)
+        async let right = bench.run(steps)
+        let outcomes = try await [left.report.outcome, right.report.outcome]
+        #expect(Set(outcomes) == [.failed, .succeeded])
+    }
+
+    @Test("a cancelled run that waits for another ends at once")
+    func cancelledWait() async throws {
+        let steps: [PlannedStep] = [.step("a", text: "a")]
+        let key = try #require(try bench.engine().forecast(Workbench.plan(steps)).steps.first?.key)
+        var watch = LeaseWatch()
+        guard case .acquired(let lease, _) = try bench.lineage.acquire(key.digest, watch: &watch) else {
+            Issue.record("nobody else has the lease")
+            return
+        }
+        let (waiting, signal) = AsyncStream.makeStream(of: Void.self)
+        let engine = bench.engine()
+        let task = Task {
+            try await engine.run(Workbench.plan(steps)) { event in
+                if case .waiting = event { signal.yield() }
+            }
+        }
+        for await _ in waiting { break }
+        task.cancel()
+        let report = try await task.value
+        #expect(report.summary == ["a: not started"])
+        #expect(report.outcome == .cancelled)
+        #expect(try bench.lineage.leases() == [lease])
+    }
+
+    @Test("a log of any size, with any bytes, is kept at both ends and harms nobody")
+    func wildLog() async throws {
+        bench.setBody(of: "join") { context, _ in
+            context.log.info("first \u{1B}[31mred\u{07}")
+            for number in 0..<20_000 { context.log.info("line \(number) \(String(repeating: "x", count: 60))") }
+            context.log.warning("last")
+            try "x".write(to: context.output("out").file("x"), atomically: true, encoding: .utf8)
+        }
+        try await bench.run([.step("a")])
+        let attempt = try #require(try bench.lineage.read { try $0.attempts(ofStep: "a") }.first)
+        let log = try #require(try bench.lineage.read { try $0.log(of: attempt.id) })
+        #expect(log.hasPrefix("info: first \u{FFFD}[31mred\u{FFFD}\n"))
+        #expect(log.hasSuffix("warning: last\n"))
+        #expect(log.contains("lines were dropped here"))
+        #expect(log.utf8.count < 600_000)
+    }
+}

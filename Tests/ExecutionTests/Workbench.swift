@@ -10,7 +10,9 @@ import Testing
 @testable import Execution
 @testable import StageKit
 
-/// A cache in a temporary folder, small stages, and what happened in each run. The folder goes with it.
+/// A cache in a temporary folder, small stages, and what happened in each run.
+///
+/// The folder goes with it.
 final class Workbench: Sendable {
     let folder: URL
     let store: ObjectStore

@@ -50,7 +50,9 @@ struct Attempt: Sendable {
     let cancellation: CancellationFlag
     let report: @Sendable (RunEvent) -> Void
 
-    /// Makes the attempt and records it, however it ends. The lease is given back in every case.
+    /// Makes the attempt and records it, however it ends.
+    ///
+    /// The lease is given back in every case.
     func make() -> End {
         let id: AttemptID
         do {
@@ -224,7 +226,9 @@ struct Attempt: Sendable {
         return .done(id, outputs: digests, usage)
     }
 
-    /// Records an end that is not a success. Returns a failure when not even that could be recorded.
+    /// Records an end that is not a success.
+    ///
+    /// Returns a failure when not even that could be recorded.
     private func close(
         _ id: AttemptID, _ outcome: AttemptOutcome, error: String?, _ log: AttemptLog, _ meter: UsageMeter
     ) -> End? {

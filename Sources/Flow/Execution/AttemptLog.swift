@@ -21,7 +21,9 @@ final class AttemptLog: Sendable {
 
     private let state: Mutex<State>
 
-    /// A log that is also written to a file. A file that cannot be written only means that a crash loses the log.
+    /// A log that is also written to a file.
+    ///
+    /// A file that cannot be written only means that a crash loses the log.
     init(file: URL? = nil) {
         var handle: FileHandle?
         if let file, FileManager.default.createFile(atPath: file.path, contents: nil) {

@@ -1,6 +1,8 @@
 public import Pipelines
 
-/// Why a step runs. `description` is the sentence that people read; tests and scripts rely on the words.
+/// Why a step runs.
+///
+/// `description` is the sentence that people read; tests and scripts rely on the words.
 public enum Cause: Hashable, Sendable, CustomStringConvertible {
     /// Nothing is known of this step: it never ran in this pipeline.
     case newStep

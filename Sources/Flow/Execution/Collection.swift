@@ -10,8 +10,9 @@ public struct CollectionPolicy: Hashable, Sendable {
     public var olderThan: Double?
     /// The artifacts that were not used for the longest time, until the store has at most this many bytes.
     public var maxSize: Int?
-    /// Alone: everything that none of this many latest runs of each pipeline used. With another limit: what these used
-    /// stays. Nil: one run stays.
+    /// Alone: everything that none of this many latest runs of each pipeline used.
+    ///
+    /// With another limit: what these used stays. Nil: one run stays.
     public var keepRuns: Int?
 
     /// Limits as they are.
@@ -71,7 +72,9 @@ public struct CollectionPlan: Sendable {
         public let reason: Reason?
     }
 
-    /// Artifacts that go; lineage remembers them. The least recently used first.
+    /// Artifacts that go; lineage remembers them.
+    ///
+    /// The least recently used first.
     public let evicted: [Item]
     /// Artifacts that stay.
     public let kept: [Item]

@@ -2,7 +2,9 @@ import Foundation
 import Synchronization
 
 /// Threads of our own for stage bodies, which compute for hours: the cooperative pool has a thread per core, and two
-/// trainings on it would stop everything else. Unaware of what it runs.
+/// trainings on it would stop everything else.
+///
+/// Unaware of what it runs.
 final class ComputeExecutor: TaskExecutor {
     /// Deep recursion in a stage (autograd of a long graph) must not depend on the 512 KiB default.
     static let stackSize = 64 << 20

@@ -4,7 +4,9 @@ import Lineage
 import Storage
 
 extension Engine {
-    /// Finds what may go, and why the rest stays. Writes nothing.
+    /// Finds what may go, and why the rest stays.
+    ///
+    /// Writes nothing.
     public func planCollection(_ policy: CollectionPolicy) throws -> CollectionPlan {
         let date = Date()
         // The store first: what is published from here on is not in the list, and so stays.
@@ -15,7 +17,9 @@ extension Engine {
         }
     }
 
-    /// Deletes what a plan names, and writes down that it is gone. Objects that were published again meanwhile stay.
+    /// Deletes what a plan names, and writes down that it is gone.
+    ///
+    /// Objects that were published again meanwhile stay.
     ///
     /// - Returns: The bytes that were freed.
     @discardableResult

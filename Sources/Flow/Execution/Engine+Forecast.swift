@@ -4,7 +4,9 @@ public import Pipelines
 import Storage
 
 extension Engine {
-    /// What a run of a plan would do. Writes nothing but what files were hashed to, and that only when they are new.
+    /// What a run of a plan would do.
+    ///
+    /// Writes nothing but what files were hashed to, and that only when they are new.
     ///
     /// - Parameter hashing: told of each source or model file that has to be read, with its size, before it is.
     /// - Throws: `ExecutionError`, `LineageError`.

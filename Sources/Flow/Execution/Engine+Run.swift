@@ -6,7 +6,9 @@ import StageKit
 import Storage
 
 extension Engine {
-    /// Runs what is not known yet. When everything is a hit, nothing at all is written.
+    /// Runs what is not known yet.
+    ///
+    /// When everything is a hit, nothing at all is written.
     ///
     /// Cancelling the task that runs this ends the run in order: stages see it, their attempts end as `cancelled`, and
     /// the report says so. A failed step does not throw; the report says so too.
@@ -109,7 +111,9 @@ extension Engine {
         }
     }
 
-    /// Closes the attempts of processes that died and removes what they left behind. Every run that writes does it first.
+    /// Closes the attempts of processes that died and removes what they left behind.
+    ///
+    /// Every run that writes does it first.
     ///
     /// - Returns: The attempts that were closed.
     @discardableResult

@@ -44,8 +44,12 @@ public struct Explanation: Sendable {
     public let step: String
     /// The attempt that is explained.
     public let newer: Side
-    /// What it is compared with: the nearest earlier attempt, unless a run was named. Nil for the first one.
+    /// What it is compared with: the nearest earlier attempt, unless a run was named.
+    ///
+    /// Nil for the first one.
     public let older: Side?
-    /// Every changed field. Empty: the same work again, for `newer.cause`.
+    /// Every changed field.
+    ///
+    /// Empty: the same work again, for `newer.cause`.
     public let changes: [Change]
 }

@@ -2,7 +2,9 @@ public import Artifacts
 public import Pipelines
 public import StageKit
 
-/// What a run of a plan would do, step by step. Found without writing anything.
+/// What a run of a plan would do, step by step.
+///
+/// Found without writing anything.
 public struct Forecast: Sendable {
     /// One step.
     public struct Step: Sendable {

@@ -26,8 +26,10 @@ struct History {
     let attempts: (StepID) throws -> [Past]
 }
 
-/// Decides what happens to each step, and names the first cause. A pure function of the plan, the digests and a snapshot
-/// of lineage: the same code forecasts a run and decides during one.
+/// Decides what happens to each step, and names the first cause.
+///
+/// A pure function of the plan, the digests and a snapshot of lineage: the same code forecasts a run and decides during
+/// one.
 struct Planner {
     /// What happens to a step whose inputs are known.
     enum Judgement: Sendable {

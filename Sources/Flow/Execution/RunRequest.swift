@@ -10,13 +10,17 @@ public struct RunRequest: Sendable {
         case named
     }
 
-    /// The steps that are wanted, each with all that feeds it: `samples` means every part, `samples[2]` one. Empty: all.
+    /// The steps that are wanted, each with all that feeds it: `samples` means every part, `samples[2]` one.
+    ///
+    /// Empty: all.
     public var steps: [String]
     /// Which steps are done again.
     public var force: Force
     /// How many steps of the light pool run at once; the compute pool runs one.
     public var jobs: Int
-    /// After a failure: go on with all that does not depend on it. Otherwise nothing new starts, and what runs may end.
+    /// After a failure: go on with all that does not depend on it.
+    ///
+    /// Otherwise nothing new starts, and what runs may end.
     public var keepsGoing: Bool
     /// The words of the command line, for the record.
     public var commandLine: [String]

@@ -7,7 +7,9 @@ struct NodeID: Hashable, Sendable, Comparable {
     static func < (left: NodeID, right: NodeID) -> Bool { left.index < right.index }
 }
 
-/// Where a step is. `RunState` makes every transition.
+/// Where a step is.
+///
+/// `RunState` makes every transition.
 ///
 /// ```
 /// waiting ─▶ ready ─▶ queued ─▶ running ─▶ done
@@ -34,7 +36,9 @@ enum NodeState: Hashable, Sendable {
     case skipped(because: NodeID)
 }
 
-/// Which steps may start now. Pure: no async, no locks, no clock. Unaware of keys, the cache and what a step does.
+/// Which steps may start now.
+///
+/// Pure: no async, no locks, no clock. Unaware of keys, the cache and what a step does.
 ///
 /// The loop that owns it: take every `nextReady()`, and `finish` it (a hit) or `queue` it; `start()` what there is room
 /// for; `finish` each body that comes back.
@@ -96,7 +100,9 @@ struct RunState: Sendable {
     /// Whether `nextReady()` has one to give.
     var hasReady: Bool { !isStopping && !ready.isEmpty }
 
-    /// A step all of whose inputs are there, to be looked up; in the order of the plan. Each is handed out once.
+    /// A step all of whose inputs are there, to be looked up; in the order of the plan.
+    ///
+    /// Each is handed out once.
     mutating func nextReady() -> NodeID? { isStopping ? nil : ready.popLast() }
 
     /// The step has work to do.
@@ -144,6 +150,7 @@ struct RunState: Sendable {
     }
 
     /// A running step found that the outputs of others are gone: they are made again, and it waits for them.
+    ///
     /// Returns the steps that will now never run, because one of the others has failed.
     mutating func redo(_ producers: Set<NodeID>, for id: NodeID) -> [NodeID] {
         leave(id)
@@ -160,7 +167,9 @@ struct RunState: Sendable {
         return []
     }
 
-    /// The step is over. Returns the steps that will now never run, in the order of the plan.
+    /// The step is over.
+    ///
+    /// Returns the steps that will now never run, in the order of the plan.
     mutating func finish(_ id: NodeID, succeeded: Bool) -> [NodeID] {
         leave(id)
         let isFirstTime = !hasFinished.contains(id)

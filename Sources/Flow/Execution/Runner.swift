@@ -5,7 +5,9 @@ import Pipelines
 import StageKit
 import Synchronization
 
-/// One run: a loop that alone owns the state. Bodies get values and give values back.
+/// One run: a loop that alone owns the state.
+///
+/// Bodies get values and give values back.
 ///
 /// 1. Every step whose inputs are there is looked up under its real key: a hit ends it (early cutoff), a miss queues it.
 /// 2. Queued steps start as their pools have room; each first takes the lease of its key.

@@ -4,8 +4,9 @@ import Lineage
 import Pipelines
 import StageKit
 
-/// The content of all that a plan reads of the user's: source files and parts of models. Files that did not change since
-/// they were last seen are not read again. Unaware of steps' outputs.
+/// The content of all that a plan reads of the user's: source files and parts of models.
+///
+/// Files that did not change since they were last seen are not read again. Unaware of steps' outputs.
 struct SourceDigests: Sendable {
     /// An artifact whose bytes stay where the user has them.
     struct Source: Sendable {
@@ -108,6 +109,7 @@ struct SourceDigests: Sendable {
     }
 
     /// What a model is read from: configuration, weights and vocabularies; not its card, pictures, or other formats.
+    ///
     /// Folders below hold other parts or other formats.
     private static func isModelFile(_ path: String) -> Bool {
         guard !path.contains("/"), let dot = path.lastIndex(of: ".") else { return false }

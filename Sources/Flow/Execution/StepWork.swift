@@ -2,8 +2,9 @@ public import Artifacts
 import Pipelines
 public import StageKit
 
-/// Everything that decides what a step gives: equal work has an equal key. Never paths, times, hosts, names of steps, or
-/// attempt numbers.
+/// Everything that decides what a step gives: equal work has an equal key.
+///
+/// Never paths, times, hosts, names of steps, or attempt numbers.
 public struct StepWork: Hashable, Sendable, KeyDescribable {
     /// Raised when the meaning of the record changes: old results are then never taken for new ones.
     static let schema = 1
@@ -20,7 +21,9 @@ public struct StepWork: Hashable, Sendable, KeyDescribable {
     public let models: [ModelPart: Digest]
     /// The element of the step's for-each.
     public let element: Value?
-    /// The declared outputs of a stage without ports of its own. Empty for others, whose version says it.
+    /// The declared outputs of a stage without ports of its own.
+    ///
+    /// Empty for others, whose version says it.
     public let outputs: [OutputPort]
 
     /// Adds every field, always in the same order: what people want to hear of first comes first.
@@ -44,7 +47,9 @@ public struct StepWork: Hashable, Sendable, KeyDescribable {
     }
 }
 
-/// One difference of two key records, told as people think of it. `description` is the sentence.
+/// One difference of two key records, told as people think of it.
+///
+/// `description` is the sentence.
 public struct KeyChange: Hashable, Sendable, CustomStringConvertible {
     /// What the field is.
     public enum Subject: Hashable, Sendable {
@@ -70,7 +75,9 @@ public struct KeyChange: Hashable, Sendable, CustomStringConvertible {
 
     /// What changed.
     public let subject: Subject
-    /// The value before; nil where there was none. Of an input: the list of digests.
+    /// The value before; nil where there was none.
+    ///
+    /// Of an input: the list of digests.
     public let before: Value?
     /// The value after; nil where there is none.
     public let after: Value?

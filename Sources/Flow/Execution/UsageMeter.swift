@@ -6,8 +6,10 @@ import Foundation
     import Darwin
 #endif
 
-/// Measures what an attempt takes. Processor time and memory belong to the process, so of steps that run at the same
-/// time each is charged with all: the compute pool, where it matters, runs one at a time.
+/// Measures what an attempt takes.
+///
+/// Processor time and memory belong to the process, so of steps that run at the same time each is charged with all: the
+/// compute pool, where it matters, runs one at a time.
 struct UsageMeter {
     private let start = ContinuousClock.now
     private let cpu = Self.cpuSeconds()

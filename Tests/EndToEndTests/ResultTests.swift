@@ -77,7 +77,9 @@ struct ResultTests {
         let found = try workspace.motrans("verify", "--read-data")
         #expect(found.status == 4)
         #expect(found.output.contains("damaged"))
-        #expect(try workspace.motrans("run", "p.yaml", "--force").status == 0)
+        #expect(try workspace.motrans("verify", "--repair").status == 4)
+        #expect(try workspace.motrans("verify", "--read-data").output.contains("missing"))
+        #expect(try workspace.stepsThatRan().count == 1)
         #expect(try workspace.motrans("verify", "--read-data").status == 0)
     }
 

@@ -21,7 +21,7 @@ struct CacheOptions: ParsableArguments {
         try Engine(
             stages: Stages.table, store: ObjectStore(at: folder), lineage: LineageDatabase(in: folder),
             version: ToolVersion.text,
-            facts: ["kernels": Kernels.description, "threads": "\(ThreadPool.shared.width)"])
+            facts: ["kernels": Kernels.description, "threads": "\(ThreadPool.width)"])
     }
 
     /// Opens a store that must be there: for commands that only look.

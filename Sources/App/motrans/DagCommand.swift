@@ -1,6 +1,7 @@
 import ArgumentParser
 import Artifacts
 import Pipelines
+import StageKit
 
 struct DagCommand: ParsableCommand {
     enum Format: String, ExpressibleByArgument, CaseIterable {

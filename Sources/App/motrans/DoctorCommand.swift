@@ -36,7 +36,7 @@ struct DoctorCommand: ParsableCommand {
     }
 
     private var kernels: Finding {
-        Finding(name: "kernels", isGood: true, text: "\(Kernels.description), \(ThreadPool.shared.width) threads")
+        Finding(name: "kernels", isGood: true, text: "\(Kernels.description), \(ThreadPool.width) threads")
     }
 
     private var media: Finding {
@@ -52,7 +52,7 @@ struct DoctorCommand: ParsableCommand {
             return Finding(name: "store", isGood: true, text: "none at \(path) yet; the first run makes one")
         }
         do {
-            let verification = try cache.engine().verify(readingData: false)
+            let verification = try cache.engine().verify(readData: false)
             return Finding(
                 name: "store", isGood: verification.isClean,
                 text: "\(path): \(verification.objects) objects, \(Readable.bytes(verification.storedBytes))"

@@ -2,6 +2,7 @@ import ArgumentParser
 import Artifacts
 import Execution
 import Foundation
+import Lineage
 
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -10,7 +11,7 @@ struct ExplainCommand: ParsableCommand {
         discussion: ExitStatus.help)
 
     @Argument(help: "A step, such as `motion` or `samples[2]`.") var step: String
-    @Option(help: "The attempt of this run (default: the latest one).") var run: String?
+    @Option(name: .customLong("run"), help: "The attempt of this run (default: the latest one).") var ofRun: String?
     @Option(help: "Compare with the attempt of this run (default: the one before).") var against: String?
     @Option(help: "The name of the pipeline (default: that of the latest run that tried the step).")
     var pipeline: String?
@@ -19,14 +20,17 @@ struct ExplainCommand: ParsableCommand {
 
     func run() throws {
         let engine = try cache.existingEngine()
-        let explanation = try engine.explain(
-            step, pipeline: pipeline, run: run.map { try engine.run(named: $0).id },
+        let explanations = try engine.explain(
+            step, of: pipeline, run: ofRun.map { try engine.run(named: $0).id },
             against: against.map { try engine.run(named: $0).id })
         let console = Console()
         if json {
-            console.result(JSON.document(fields(explanation)))
+            console.result(
+                JSON.document([
+                    ("explanations", .list(explanations.map { .map(Dictionary(uniqueKeysWithValues: fields($0))) }))
+                ]))
         } else {
-            text(explanation).forEach(console.result)
+            explanations.flatMap(text).forEach(console.result)
         }
     }
 
@@ -36,14 +40,14 @@ struct ExplainCommand: ParsableCommand {
         guard let older = explanation.older else {
             return lines + ["  no earlier attempt is known to compare it with"]
         }
-        lines.append("  compared with run \(older.run) (\(RunsCommand.when(older.start)), \(older.outcome))")
+        lines.append("  compared with run \(older.run) (\(RunsCommand.when(older.started)), \(older.outcome.rawValue))")
         if explanation.changes.isEmpty { lines.append("  the same key: \(newer.key.short)") }
         for change in explanation.changes {
             lines.append("  \(change.change.description)")
-            if let before = change.change.before { lines.append("    before: \(before)") }
-            if let after = change.change.after { lines.append("    after:  \(after)") }
+            if let before = change.change.before { lines.append("    before: \(KeyChange.text(before))") }
+            if let after = change.change.after { lines.append("    after:  \(KeyChange.text(after))") }
             lines += change.sources.map { source in
-                "    \(source.path): \(source.before?.short ?? "new") → \(source.after?.short ?? "gone")"
+                "    \(source.name): \(source.before ?? "new") → \(source.after ?? "gone")"
             }
             for upstream in change.upstream { lines += text(upstream).map { "    " + $0 } }
         }
@@ -52,7 +56,7 @@ struct ExplainCommand: ParsableCommand {
 
     private func fields(_ explanation: Explanation) -> [(String, Value)] {
         [
-            ("step", .string(explanation.step.description)), ("newer", side(explanation.newer)),
+            ("step", .string(explanation.step)), ("newer", side(explanation.newer)),
             ("older", explanation.older.map(side) ?? .null), ("changes", .list(explanation.changes.map(change))),
         ]
     }
@@ -60,21 +64,21 @@ struct ExplainCommand: ParsableCommand {
     private func side(_ side: Explanation.Side) -> Value {
         .map([
             "attempt": .string(side.attempt.text), "run": .string(side.run.text), "key": .string(side.key.hex),
-            "outcome": .string(side.outcome), "cause": .string(side.cause), "started": JSON.time(side.start),
+            "outcome": .string(side.outcome.rawValue), "cause": .string(side.cause), "started": JSON.time(side.started),
         ])
     }
 
     private func change(_ change: Explanation.Change) -> Value {
         .map([
             "field": .string(change.change.field), "text": .string(change.change.description),
-            "before": JSON.optional(change.change.before), "after": JSON.optional(change.change.after),
+            "before": change.change.before ?? .null, "after": change.change.after ?? .null,
             "upstream": .list(
                 change.upstream.map { .map(Dictionary(uniqueKeysWithValues: fields($0))) }),
             "sources": .list(
                 change.sources.map {
                     .map([
-                        "path": .string($0.path), "before": JSON.optional($0.before?.hex),
-                        "after": JSON.optional($0.after?.hex),
+                        "name": .string($0.name), "before": JSON.optional($0.before),
+                        "after": JSON.optional($0.after),
                     ])
                 }),
         ])

@@ -20,7 +20,7 @@ enum Failure {
             console.note("\(error)")
         case is CancellationError:
             console.note("interrupted")
-        case is any CustomStringConvertible where status(of: error) != nil:
+        case _ where status(of: error) != nil:
             console.note("error: \(error)")
         default:
             endParsing(error, console)
@@ -51,7 +51,11 @@ enum Failure {
     }
 
     private static func status(of error: StorageError) -> ExitStatus {
-        .storeUnavailable
+        switch error {
+        case .missing, .damaged, .notAnArtifact: .integrity
+        case .exists: .usage
+        default: .storeUnavailable
+        }
     }
 
     /// Help and versions are results; anything else of the parser is a usage error, which is 2 here and not 64.

@@ -1,6 +1,7 @@
 import Artifacts
 import Execution
 import Pipelines
+import StageKit
 
 /// What a run would do: for `run --dry-run` and `status`.
 struct ForecastPrinter {

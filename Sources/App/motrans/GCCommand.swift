@@ -2,6 +2,7 @@ import ArgumentParser
 import Artifacts
 import Execution
 import Foundation
+import Lineage
 
 struct GCCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -10,22 +11,22 @@ struct GCCommand: ParsableCommand {
 
     @Flag(help: "Delete what would go; without it nothing is deleted.") var apply = false
     @Flag(help: "Only say what would go (the default).") var dryRun = false
-    @Option(help: "Also what was not used for this long: `30d`, `12h`.") var olderThan: String?
-    @Option(help: "Also the oldest, until the store is at most this large: `500MB`, `20GB`.") var maxSize: String?
-    @Option(help: "Keep all that this many latest runs of each pipeline used.") var keepRuns = 1
+    @Option(help: "What was not used for this long: `30d`, `12h`.") var olderThan: String?
+    @Option(help: "The oldest, until the store is at most this large: `500MB`, `20GB`.") var maxSize: String?
+    @Option(help: "All that none of this many latest runs of each pipeline used.") var keepRuns: Int?
     @Flag(help: "One JSON document.") var json = false
     @OptionGroup var cache: CacheOptions
 
     func validate() throws {
         guard !(apply && dryRun) else { throw ValidationError("--apply and --dry-run exclude each other") }
-        guard keepRuns >= 0 else { throw ValidationError("--keep-runs takes a number from 0") }
+        guard keepRuns ?? 0 >= 0 else { throw ValidationError("--keep-runs takes a number from 0") }
         _ = try policy()
     }
 
     func run() throws {
         let console = Console()
         let engine = try cache.existingEngine()
-        let plan = try engine.collection(policy())
+        let plan = try engine.planCollection(policy())
         if json {
             console.result(
                 JSON.document([
@@ -39,7 +40,7 @@ struct GCCommand: ParsableCommand {
             ])
             for item in plan.evicted + plan.kept {
                 table.add([
-                    item.digest.short, item.kind.name, Readable.bytes(item.size), item.origin ?? "source",
+                    item.digest.short, item.kind.name, Readable.bytes(item.size), item.step,
                     item.reason == nil ? "goes" : "stays", item.reason?.description ?? "no run needs it",
                 ])
             }
@@ -48,7 +49,7 @@ struct GCCommand: ParsableCommand {
                 "\n\(apply ? "frees" : "would free") \(Readable.bytes(plan.freedBytes)) of "
                     + "\(Readable.bytes(plan.storedBytes))")
         }
-        if apply { try engine.collect(plan) } else if !json { console.note("nothing was deleted: --apply does it") }
+        if apply { _ = try engine.collect(plan) } else if !json { console.note("nothing was deleted: --apply does it") }
     }
 
     private func policy() throws -> CollectionPolicy {
@@ -77,7 +78,7 @@ struct GCCommand: ParsableCommand {
     private func value(_ item: CollectionPlan.Item) -> Value {
         .map([
             "artifact": .string(item.digest.hex), "kind": .string(item.kind.name), "bytes": .int(item.size),
-            "origin": JSON.optional(item.origin), "reason": JSON.optional(item.reason?.description),
+            "step": .string(item.step), "reason": JSON.optional(item.reason?.description),
         ])
     }
 }

@@ -2,6 +2,9 @@ import ArgumentParser
 import Artifacts
 import Execution
 import Foundation
+import Lineage
+import Pipelines
+import StageKit
 
 struct GetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -25,7 +28,8 @@ struct GetCommand: ParsableCommand {
         let engine = try cache.existingEngine()
         let folder = URL(filePath: to, directoryHint: .isDirectory)
         let written = try artifacts(engine).flatMap { place, digest in
-            try engine.get(digest, into: place.isEmpty ? folder : folder.appending(path: place), replacing: replace)
+            try engine.restore(
+                digest, to: place.isEmpty ? folder : folder.appending(path: place), replacing: replace)
         }
         let console = Console()
         let paths = written.map(\.relativePath)
@@ -37,8 +41,8 @@ struct GetCommand: ParsableCommand {
     }
 
     /// The artifacts that are meant, each with the folder that keeps it apart from the others.
-    private func artifacts(_ engine: Engine) throws -> [(place: String, digest: Digest)] {
-        if subject.count >= 6, subject.allSatisfy(\.isHexDigit) { return [("", try engine.resolve(subject))] }
+    private func artifacts(_ engine: Engine) throws -> [(place: String, digest: String)] {
+        if subject.count >= 6, subject.allSatisfy(\.isHexDigit) { return [("", subject)] }
         let file = try pipeline ?? engine.latestRun().run.file
         let plan = try pipelineOptions.pipeline(file).plan
         let (name, port) = split(subject)
@@ -58,7 +62,7 @@ struct GetCommand: ParsableCommand {
                     status: .notFound, message: "\(step.id) has no output \(port ?? "")",
                     help: "its outputs are \(ports.joined(separator: ", "))")
             }
-            return (steps.count > 1 ? step.id.part ?? step.id.name : "", digest)
+            return (steps.count > 1 ? step.id.part ?? step.id.name : "", digest.hex)
         }
     }
 

@@ -1,5 +1,7 @@
 import Artifacts
 import Execution
+import Lineage
+import Logging
 import Pipelines
 import StageKit
 
@@ -14,6 +16,8 @@ struct JSONRunPrinter: RunPrinter {
 
     private func describe(_ event: RunEvent) -> (String, [(String, Value)]) {
         switch event {
+        case .hashing(let path, let bytes):
+            ("hashing", [("path", .string(path)), ("bytes", .int(bytes))])
         case .planned(let forecast):
             ("planned", [("steps", .list(forecast.steps.map(JSON.forecast)))])
         case .runStarted(let run):

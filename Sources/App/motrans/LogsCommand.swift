@@ -9,7 +9,8 @@ struct LogsCommand: ParsableCommand {
         commandName: "logs", abstract: "What an attempt at a step logged.", discussion: ExitStatus.help)
 
     @Argument(help: "A step, such as `motion`, or an attempt by name.") var step: String
-    @Option(help: "The run (default: the latest one that tried the step).") var run: String?
+    @Option(name: .customLong("run"), help: "The run (default: the latest one that tried the step).")
+    var ofRun: String?
     @Flag(help: "One JSON document.") var json = false
     @OptionGroup var cache: CacheOptions
 
@@ -30,14 +31,14 @@ struct LogsCommand: ParsableCommand {
     private func find(_ engine: Engine) throws -> AttemptRecord {
         if let attempt = try engine.lineage.read({ try $0.attempt(AttemptID(step)) }) { return attempt }
         let runs =
-            try run.map { [try engine.run(named: $0)] } ?? engine.lineage.read { try $0.runs(limit: 1000) }
+            try ofRun.map { [try engine.run(named: $0)] } ?? engine.lineage.read { try $0.runs(limit: 1000) }
         for run in runs {
             let attempts = try engine.lineage.read { try $0.attempts(of: run.id) }
             if let attempt = attempts.last(where: { $0.attempt.step == step }) { return attempt }
         }
         let known = try runs.first.map { run in try engine.lineage.read { try $0.steps(of: run.id) } } ?? []
         throw CommandFailure(
-            status: .notFound, message: "no attempt at \(step) is known\(run.map { " in run \($0)" } ?? "")",
+            status: .notFound, message: "no attempt at \(step) is known\(ofRun.map { " in run \($0)" } ?? "")",
             help: known.isEmpty ? nil : "the steps of the latest run are \(known.map(\.step).joined(separator: ", "))")
     }
 }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Execution
 import Foundation
+import Pipelines
+import StageKit
 
 struct MetricsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -6,7 +6,7 @@ import Models
 import Pipelines
 import StageKit
 
-struct ModelsCommand: AsyncParsableCommand {
+struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "models", abstract: "Model sets: list them, check one, make a tiny one.",
         subcommands: [List.self, Check.self, Initialise.self], defaultSubcommand: List.self)

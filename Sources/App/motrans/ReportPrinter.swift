@@ -1,6 +1,7 @@
 import Artifacts
 import Execution
 import Foundation
+import Lineage
 import Pipelines
 import StageKit
 

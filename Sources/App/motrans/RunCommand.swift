@@ -2,6 +2,7 @@ import ArgumentParser
 import Artifacts
 import Execution
 import Foundation
+import Lineage
 import Pipelines
 import StageKit
 import Tensors

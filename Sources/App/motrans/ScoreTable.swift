@@ -24,7 +24,7 @@ struct ScoreTable {
     private let document: Document
 
     init(artifact: Digest, store: ObjectStore) throws {
-        let manifest = try store.manifest(artifact)
+        let manifest = try store.manifest(of: artifact)
         guard let entry = manifest.entries.first(where: { $0.path == "scores.json" }) else {
             throw CommandFailure(status: .integrity, message: "artifact \(artifact.short) has no scores.json")
         }

@@ -2,6 +2,8 @@ import ArgumentParser
 import Execution
 import Foundation
 import Lineage
+import Pipelines
+import StageKit
 
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,8 @@
 import Artifacts
 import Execution
 import Foundation
+import Lineage
+import Logging
 import Pipelines
 import StageKit
 import Synchronization
@@ -46,6 +48,9 @@ final class TextRunPrinter: RunPrinter {
     /// Takes an event in and gives the line that it deserves.
     private func update(_ state: inout State, _ event: RunEvent) -> String? {
         switch event {
+        case .hashing(let path, let bytes):
+            // A file of a gigabyte takes a second: worth a word.
+            return bytes > 1 << 30 ? "reading \(path) (\(Readable.bytes(bytes))) for its digest" : nil
         case .planned(let forecast):
             state.total = forecast.steps.count
             return nil

@@ -9,12 +9,13 @@ struct VerifyCommand: ParsableCommand {
         discussion: ExitStatus.help)
 
     @Flag(help: "Read every byte of every object; without it, only what is there is looked at.") var readData = false
+    @Flag(help: "Also set damaged objects aside, so that the next run makes them again.") var repair = false
     @Flag(help: "One JSON document.") var json = false
     @OptionGroup var cache: CacheOptions
 
     func run() throws {
         let console = Console()
-        let verification = try cache.existingEngine().verify(readingData: readData)
+        let verification = try cache.existingEngine().verify(readData: readData || repair, quarantine: repair)
         if json {
             let findings: [Value] = verification.findings.map {
                 .map([

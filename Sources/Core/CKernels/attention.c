@@ -1,7 +1,8 @@
-// Attention of one head: whole rows of scores for a block of queries, softmax once, and small products in registers.
+// Attention of one head: all scores of a block of queries, softmax once, and small products in registers.
 //
-// keys are padded to whole vectors (`padded`), the head's width too (`lanes`). K and V are packed once per call, so the
-// rows may lie anywhere: temporal attention strides over the picture, and heads lie side by side.
+// Lanes are queries: scores stand as [keys, block], so softmax is plain arithmetic between rows, and neither keys nor
+// the width of a head need to fill vectors. Rows may lie anywhere: temporal attention strides over the picture, and
+// heads lie side by side.
 
 #include <float.h>
 
@@ -10,8 +11,10 @@
 
 #pragma clang fp contract(fast)
 
-// Queries whose scores are held at once: 32 rows of 4096 keys still lie in the second-level cache.
-#define QUERIES 32
+// Queries whose scores are held at once: two vectors; against 4096 keys they still lie in the second-level cache.
+#define BLOCK 32
+// Floats that keys may span before they are packed side by side.
+#define SPAN 16384
 
 INLINE size_t whole(size_t n) { return (n + LANES - 1) / LANES * LANES; }
 INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
@@ -96,33 +99,47 @@ INLINE void product(
     low = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);                       \
     high = __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
 
-// out [width, padded] = rowsᵀ, zeros beyond the last key.
-INLINE void pack_transposed(ck_rows rows, size_t keys, size_t width, float *out) {
-    size_t padded = whole(keys);
-    for (size_t j = 0; j < padded; j += LANES)
+#define EXCHANGE_ALL EXCHANGE(1) EXCHANGE(2) EXCHANGE(4) EXCHANGE(8)
+
+// out [width, BLOCK] = rowsᵀ for up to BLOCK rows, zeros beyond the last up to a whole vector.
+INLINE void turn(ck_rows rows, size_t count, size_t width, float *out) {
+    for (size_t j = 0; j < count; j += LANES)
         for (size_t d = 0; d < width; d += LANES) {
-            size_t valid = smaller(LANES, keys - j), depth = smaller(LANES, width - d);
+            size_t valid = smaller(LANES, count - j), depth = smaller(LANES, width - d);
             const float *p = rows.base + (ptrdiff_t)j * rows.row + d;
             vf t[LANES];
 #pragma clang loop unroll(full)
             for (size_t i = 0; i < LANES; i++)
                 t[i] = i < valid ? load_up_to(p + (ptrdiff_t)i * rows.row, depth) : splat(0);
-            EXCHANGE(1)
-            EXCHANGE(2)
-            EXCHANGE(4)
-            EXCHANGE(8)
+            EXCHANGE_ALL
 #pragma clang loop unroll(full)
             for (size_t i = 0; i < LANES; i++)
-                if (i < depth) store(out + (d + i) * padded + j, t[i]);
+                if (i < depth) store(out + (d + i) * BLOCK + j, t[i]);
         }
 }
 
-// out [count, whole(width)] = rows, zeros beyond the width.
-INLINE void pack(ck_rows rows, size_t count, size_t width, float *out) {
-    size_t lanes = whole(width);
+// rows of out = in [width, BLOCK]ᵀ, each times its lane of `factors`.
+INLINE void turn_back(const float *in, const vf *factors, size_t count, size_t width, float *out, ptrdiff_t out_row) {
+    for (size_t j = 0; j < count; j += LANES)
+        for (size_t d = 0; d < width; d += LANES) {
+            size_t valid = smaller(LANES, count - j), depth = smaller(LANES, width - d);
+            float *p = out + (ptrdiff_t)j * out_row + d;
+            vf t[LANES];
+#pragma clang loop unroll(full)
+            for (size_t i = 0; i < LANES; i++)
+                t[i] = i < depth ? load(in + (d + i) * BLOCK + j) * factors[j / LANES] : splat(0);
+            EXCHANGE_ALL
+#pragma clang loop unroll(full)
+            for (size_t i = 0; i < LANES; i++)
+                if (i < valid) store_up_to(p + (ptrdiff_t)i * out_row, t[i], depth);
+        }
+}
+
+// out [count, row] = rows; the floats from width to row are zeros.
+INLINE void pack(ck_rows rows, size_t count, size_t width, size_t row, float *out) {
     for (size_t j = 0; j < count; j++)
-        for (size_t d = 0; d < lanes; d += LANES)
-            store(out + j * lanes + d, load_up_to(rows.base + (ptrdiff_t)j * rows.row + d, width - d));
+        for (size_t d = 0; d < row; d += LANES)
+            store_up_to(out + j * row + d, load_up_to(rows.base + (ptrdiff_t)j * rows.row + d, width - d), row - d);
 }
 
 INLINE void unpack(const float *in, size_t count, size_t width, float *out, ptrdiff_t out_row) {
@@ -134,89 +151,101 @@ INLINE void unpack(const float *in, size_t count, size_t width, float *out, ptrd
 
 // MARK: softmax
 
-// scores [padded] → exp(scale * (score - max)) over the first `valid`, zeros after; gives 1 / sum.
-INLINE float exponentials(float *scores, size_t valid, size_t padded, float scale) {
-    for (size_t j = valid; j < padded; j++) scores[j] = -FLT_MAX;
-    vf top = load(scores);
-    for (size_t j = LANES; j < padded; j += LANES) top = maximum(load(scores + j), top);
-    float limit = max_lanes(top);
-    vf sum = splat(0);
-    for (size_t j = 0; j < padded; j += LANES) {
-        vf e = exp_v((load(scores + j) - limit) * scale);
-        store(scores + j, e);
-        sum += e;
+// scores [keys, BLOCK] → exp(scale * (score - max)) per lane; gives the sums. Causal: key j is seen from query j on;
+// the first lane is query `first`.
+INLINE void exponentials(
+    const size_t vectors, float *scores, size_t keys, float scale, bool causal, size_t first, vf *sums) {
+    vf top[2] = {splat(-FLT_MAX), splat(-FLT_MAX)};
+    if (causal) {
+        vi lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+        for (size_t j = first + 1; j < keys; j++)
+            for (size_t v = 0; v < vectors; v++) {
+                float *p = scores + j * BLOCK + v * LANES;
+                vi seen = lane + (int32_t)(v * LANES) >= (vi){} + (int32_t)(j - first);
+                store(p, choose(seen, load(p), splat(-FLT_MAX)));
+            }
     }
-    return 1.0f / sum_lanes(sum);
+    for (size_t j = 0; j < keys; j++)
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < vectors; v++) top[v] = maximum(load(scores + j * BLOCK + v * LANES), top[v]);
+    sums[0] = sums[1] = splat(0);
+    for (size_t j = 0; j < keys; j++)
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < vectors; v++) {
+            float *p = scores + j * BLOCK + v * LANES;
+            vf e = exp_v((load(p) - top[v]) * scale);
+            store(p, e);
+            sums[v] += e;
+        }
 }
 
-// MARK: forward
-
-size_t ck_attention_scratch(size_t keys, size_t width) {
-    return width * whole(keys) + keys * whole(width) + QUERIES * (whole(keys) + whole(width));
+INLINE void softmax_powers(
+    float *scores, size_t columns, size_t keys, float scale, bool causal, size_t first, vf *sums) {
+    if (columns > LANES) exponentials(2, scores, keys, scale, causal, first, sums);
+    else exponentials(1, scores, keys, scale, causal, first, sums);
 }
+
+// MARK: forward. scratch: k, v if packed; a block's scores, queries and results, the last two turned
+
+size_t ck_attention_scratch(size_t keys, size_t width) { return 2 * whole(keys * width) + BLOCK * (keys + 2 * width); }
 
 INLINE void attention(
     const int height, const int tile_width, ck_rows q, ck_rows k, ck_rows v, float *out, ptrdiff_t out_row, size_t first,
     size_t queries, size_t keys, size_t width, float scale, bool causal, float *scratch) {
-    size_t padded = whole(keys), lanes = whole(width);
-    float *kt = scratch, *packed = kt + width * padded, *scores = packed + keys * lanes,
-          *sums = scores + QUERIES * padded;
-    pack_transposed(k, keys, width, kt);
-    // Rows of whole vectors are read where they are.
-    ck_rows values = v;
-    if (width % LANES != 0) {
-        pack(v, keys, width, packed);
-        values = (ck_rows){packed, (ptrdiff_t)lanes};
+    float *packed_k = scratch, *packed_v = packed_k + whole(keys * width), *scores = packed_v + whole(keys * width),
+          *qt = scores + BLOCK * keys, *results = qt + BLOCK * width;
+    if (keys * (size_t)k.row > SPAN) {
+        pack(k, keys, width, width, packed_k);
+        pack(v, keys, width, width, packed_v);
+        k = (ck_rows){packed_k, (ptrdiff_t)width};
+        v = (ck_rows){packed_v, (ptrdiff_t)width};
     }
-    for (size_t i = first; i < first + queries; i += QUERIES) {
-        size_t m = smaller(QUERIES, first + queries - i);
+    for (size_t i = first; i < first + queries; i += BLOCK) {
+        size_t m = smaller(BLOCK, first + queries - i), columns = whole(m);
+        size_t seen = causal ? smaller(keys, i + m) : keys;
+        vf factors[2];
+        turn((ck_rows){q.base + (ptrdiff_t)i * q.row, q.row}, m, width, qt);
+        product(height, tile_width, false, seen, columns, width, (Matrix){k.base, k.row, 1}, qt, BLOCK, scores, BLOCK);
+        softmax_powers(scores, columns, seen, scale, causal, i, factors);
+        factors[0] = 1.0f / factors[0], factors[1] = 1.0f / factors[1];
         product(
-            height, tile_width, false, m, padded, width, (Matrix){q.base + (ptrdiff_t)i * q.row, q.row, 1}, kt,
-            (ptrdiff_t)padded, scores, (ptrdiff_t)padded);
-        float factors[QUERIES];
-        for (size_t r = 0; r < m; r++)
-            factors[r] = exponentials(scores + r * padded, causal ? i + r + 1 : keys, padded, scale);
-        product(
-            height, tile_width, false, m, lanes, keys, (Matrix){scores, (ptrdiff_t)padded, 1}, values.base, values.row,
-            sums, (ptrdiff_t)lanes);
-        for (size_t r = 0; r < m; r++)
-            for (size_t d = 0; d < width; d += LANES)
-                store_up_to(
-                    out + (ptrdiff_t)(i + r) * out_row + d, load(sums + r * lanes + d) * factors[r], width - d);
+            height, tile_width, false, width, columns, seen, (Matrix){v.base, 1, v.row}, scores, BLOCK, results, BLOCK);
+        turn_back(results, factors, m, width, out + (ptrdiff_t)i * out_row, out_row);
     }
 }
 
-// MARK: backward. scratch: kt, vt [width, padded]; k, dk, dv [keys, lanes]; a block of queries behind them.
+// MARK: backward. scratch: k, v packed; dk, dv [keys, lanes]; a block's scores and their slopes; its queries and
+// gradients, turned and not
 
 typedef struct {
-    float *kt, *vt, *k, *dk, *dv, *weights, *slopes, *q, *dy, *dq;
-    size_t padded, lanes;
+    float *k, *v, *dk, *dv, *weights, *slopes, *qt, *dyt, *dqt, *q, *dy;
+    size_t lanes;
 } Workspace;
 
 INLINE Workspace workspace(size_t keys, size_t width, float *scratch) {
-    Workspace w = {.padded = whole(keys), .lanes = whole(width)};
-    w.kt = scratch;
-    w.vt = w.kt + width * w.padded;
-    w.k = w.vt + width * w.padded;
-    w.dk = w.k + keys * w.lanes;
+    Workspace w = {.lanes = whole(width)};
+    w.k = scratch;
+    w.v = w.k + whole(keys * width);
+    w.dk = w.v + whole(keys * width);
     w.dv = w.dk + keys * w.lanes;
     w.weights = w.dv + keys * w.lanes;
-    w.slopes = w.weights + QUERIES * w.padded;
-    w.q = w.slopes + QUERIES * w.padded;
-    w.dy = w.q + QUERIES * w.lanes;
-    w.dq = w.dy + QUERIES * w.lanes;
+    w.slopes = w.weights + keys * BLOCK;
+    w.qt = w.slopes + keys * BLOCK;
+    w.dyt = w.qt + width * BLOCK;
+    w.dqt = w.dyt + width * BLOCK;
+    w.q = w.dqt + width * BLOCK;
+    w.dy = w.q + BLOCK * w.lanes;
     return w;
 }
 
 size_t ck_attention_backward_scratch(size_t keys, size_t width) {
-    return 2 * width * whole(keys) + 3 * keys * whole(width) + QUERIES * (2 * whole(keys) + 3 * whole(width));
+    return 2 * whole(keys * width) + 2 * keys * whole(width) + BLOCK * (2 * keys + 3 * width + 2 * whole(width));
 }
 
 KERNEL void ck_attention_backward_begin(ck_rows k, ck_rows v, size_t keys, size_t width, float *scratch) {
     Workspace w = workspace(keys, width, scratch);
-    pack_transposed(k, keys, width, w.kt);
-    pack_transposed(v, keys, width, w.vt);
-    pack(k, keys, width, w.k);
+    pack(k, keys, width, width, w.k);
+    pack(v, keys, width, width, w.v);
     memset(w.dk, 0, 2 * keys * w.lanes * sizeof(float));
 }
 
@@ -227,38 +256,50 @@ KERNEL void ck_attention_backward_end(
     unpack(w.dv, keys, width, dv, dv_row);
 }
 
-// P = softmax(scale · q kᵀ); dv += Pᵀ dy; dP = dy vᵀ; dS = P ∘ (dP - Σ P ∘ dP) · scale; dq = dS k; dk += dSᵀ q.
+// weights → P, slopes dP → dS = P ∘ (dP - Σ P ∘ dP) · scale, all [keys, BLOCK].
+INLINE void slopes_of_scores(
+    const size_t vectors, float *weights, float *slopes, size_t keys, float scale, const vf *sums) {
+    vf factors[2] = {1.0f / sums[0], 1.0f / sums[1]}, means[2] = {splat(0), splat(0)};
+    for (size_t j = 0; j < keys; j++)
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < vectors; v++) {
+            float *p = weights + j * BLOCK + v * LANES;
+            vf weight = load(p) * factors[v];
+            store(p, weight);
+            means[v] = weight * load(slopes + j * BLOCK + v * LANES) + means[v];
+        }
+    for (size_t j = 0; j < keys; j++)
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < vectors; v++) {
+            float *p = slopes + j * BLOCK + v * LANES;
+            store(p, load(weights + j * BLOCK + v * LANES) * ((load(p) - means[v]) * scale));
+        }
+}
+
+// P = softmax(scale · q kᵀ); dP = dy vᵀ; dv += Pᵀ dy; dq = dS k; dk += dSᵀ q.
 INLINE void backward_queries(
     const int height, const int tile_width, ck_rows dy, ck_rows q, float *dq, ptrdiff_t dq_row, size_t queries,
     size_t keys, size_t width, float scale, bool causal, float *scratch) {
     Workspace w = workspace(keys, width, scratch);
-    ptrdiff_t padded = (ptrdiff_t)w.padded, lanes = (ptrdiff_t)w.lanes;
-    for (size_t i = 0; i < queries; i += QUERIES) {
-        size_t m = smaller(QUERIES, queries - i);
+    ptrdiff_t lanes = (ptrdiff_t)w.lanes, row = (ptrdiff_t)width;
+    for (size_t i = 0; i < queries; i += BLOCK) {
+        size_t m = smaller(BLOCK, queries - i), columns = whole(m);
+        size_t seen = causal ? smaller(keys, i + m) : keys;
         ck_rows q_rows = {q.base + (ptrdiff_t)i * q.row, q.row}, dy_rows = {dy.base + (ptrdiff_t)i * dy.row, dy.row};
-        pack(q_rows, m, width, w.q);
-        pack(dy_rows, m, width, w.dy);
-        product(
-            height, tile_width, false, m, w.padded, width, (Matrix){w.q, lanes, 1}, w.kt, padded, w.weights, padded);
-        product(
-            height, tile_width, false, m, w.padded, width, (Matrix){w.dy, lanes, 1}, w.vt, padded, w.slopes, padded);
-        for (size_t r = 0; r < m; r++) {
-            float *p = w.weights + r * w.padded, *s = w.slopes + r * w.padded;
-            float factor = exponentials(p, causal ? i + r + 1 : keys, w.padded, scale);
-            vf sum = splat(0);
-            for (size_t j = 0; j < w.padded; j += LANES) {
-                vf weight = load(p + j) * factor;
-                store(p + j, weight);
-                sum = weight * load(s + j) + sum;
-            }
-            float mean = sum_lanes(sum);
-            for (size_t j = 0; j < w.padded; j += LANES)
-                store(s + j, load(p + j) * ((load(s + j) - mean) * scale));
-        }
-        product(height, tile_width, false, m, w.lanes, keys, (Matrix){w.slopes, padded, 1}, w.k, lanes, w.dq, lanes);
-        unpack(w.dq, m, width, dq + (ptrdiff_t)i * dq_row, dq_row);
-        product(height, tile_width, true, keys, w.lanes, m, (Matrix){w.weights, 1, padded}, w.dy, lanes, w.dv, lanes);
-        product(height, tile_width, true, keys, w.lanes, m, (Matrix){w.slopes, 1, padded}, w.q, lanes, w.dk, lanes);
+        vf sums[2], ones[2] = {splat(1), splat(1)};
+        turn(q_rows, m, width, w.qt);
+        turn(dy_rows, m, width, w.dyt);
+        pack(q_rows, m, width, w.lanes, w.q);
+        pack(dy_rows, m, width, w.lanes, w.dy);
+        product(height, tile_width, false, seen, columns, width, (Matrix){w.k, row, 1}, w.qt, BLOCK, w.weights, BLOCK);
+        product(height, tile_width, false, seen, columns, width, (Matrix){w.v, row, 1}, w.dyt, BLOCK, w.slopes, BLOCK);
+        softmax_powers(w.weights, columns, seen, scale, causal, i, sums);
+        if (columns > LANES) slopes_of_scores(2, w.weights, w.slopes, seen, scale, sums);
+        else slopes_of_scores(1, w.weights, w.slopes, seen, scale, sums);
+        product(height, tile_width, false, width, columns, seen, (Matrix){w.k, 1, row}, w.slopes, BLOCK, w.dqt, BLOCK);
+        turn_back(w.dqt, ones, m, width, dq + (ptrdiff_t)i * dq_row, dq_row);
+        product(height, tile_width, true, seen, w.lanes, m, (Matrix){w.weights, BLOCK, 1}, w.dy, lanes, w.dv, lanes);
+        product(height, tile_width, true, seen, w.lanes, m, (Matrix){w.slopes, BLOCK, 1}, w.q, lanes, w.dk, lanes);
     }
 }
 

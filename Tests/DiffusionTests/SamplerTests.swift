@@ -1,3 +1,4 @@
+import Autograd
 import Diffusion
 import Layers
 import Models
@@ -58,6 +59,26 @@ import Testing
             }
         }
         #expect(done == 1)
+    }
+
+    @Test func `two videos under two texts at once are four videos under a text each`() throws {
+        let unet = try ReferenceUNet.make()
+        let videos = ReferenceFill.input("videos", [2, 2, 6, 4, 4])
+        let contexts = ReferenceFill.input("contexts", [4, 5, 24])
+        var adapters = try Adapters(
+            LoRA(
+                targets: LoRATargets.temporal.choose(unet.weights.linears), rank: 2, from: ReferenceFill()))
+        let sites = AppearanceInjector.Site.all(in: unet.weights)
+        AppearanceInjector(sites.map { ($0, Variable(ReferenceFill.input($0.path, [$0.channels, 20]))) })
+            .inject(ReferenceFill.input("images", [4, 20]), into: &adapters)
+        let shared = unet(
+            sample: Variable(videos), timestep: [500, 20], context: Variable(contexts), conditions: 2,
+            adapters: adapters)
+        let single = unet(
+            sample: stacked([Variable(videos), Variable(videos)]), timestep: [500, 20, 500, 20],
+            context: Variable(contexts), adapters: adapters)
+        #expect(shared.shape == [4, 2, 6, 4, 4])
+        for (one, other) in zip(shared.value.values, single.value.values) { #expect(abs(one - other) < 1e-5) }
     }
 
     @Test func `latents are drawn in the order of the file's axes`() {

@@ -33,8 +33,8 @@ public struct GuidedSampler {
 
     /// Denoises latents `[1, f, h, w, c]`.
     ///
-    /// With `guidance` > 1 the network runs on [negative, prompt] as one batch, ε̂ = ε_u + s·(ε_c - ε_u); otherwise on the
-    /// prompt alone. Guidance runs as one batch so that per call every weight is read once.
+    /// With `guidance` > 1 the network runs under both texts, [negative, prompt], ε̂ = ε_u + s·(ε_c - ε_u); otherwise under
+    /// the prompt alone. What comes before the first look at the text is computed once for both.
     /// - Parameters:
     ///   - noise: x_T.
     ///   - eta: 0 is DDIM, 1 as much noise as DDPM.
@@ -50,10 +50,10 @@ public struct GuidedSampler {
         let context = isGuided ? stackedRows(conditions.negative, conditions.prompt) : conditions.prompt
         var latents = noise
         for (index, timestep) in try scheduler.timesteps(steps).enumerated() {
-            let input = isGuided ? stackedRows(latents, latents) : latents
             let output = withoutRecording {
                 network(
-                    sample: Variable(input), timestep: [timestep], context: Variable(context), adapters: adapters
+                    sample: Variable(latents), timestep: [timestep], context: Variable(context),
+                    conditions: isGuided ? 2 : 1, adapters: adapters
                 ).value
             }
             let estimate = isGuided ? guided(output, guidance) : output

@@ -26,9 +26,12 @@ struct TransformerBlock {
     /// - Parameters:
     ///   - x: tokens `[outer, L, inner, width]`; attention runs over L.
     ///   - context: `[m, K, 1, contextDimension]`, outer a multiple of m; nil for the tokens themselves.
-    func callAsFunction(_ x: Variable, context: Variable?, _ adapters: Adapters) -> Variable {
+    ///   - copying: applied between the attentions: the first does not depend on the context.
+    func callAsFunction(
+        _ x: Variable, context: Variable?, _ adapters: Adapters, copying: (Variable) -> Variable = { $0 }
+    ) -> Variable {
         var x = x
-        x = x + attention1(norms[0](x), nil, adapters)
+        x = copying(x + attention1(norms[0](x), nil, adapters))
         x = x + attention2(norms[1](x), context, adapters)
         return x + feedForwardOut(feedForwardIn(norms[2](x), adapters).geglu(), adapters)
     }
@@ -76,13 +79,17 @@ struct SpatialTransformer {
 
     /// - Parameters:
     ///   - x: `[n, h, w, c]`.
-    ///   - context: `[m, L, D]`, n a multiple of m.
-    func callAsFunction(_ x: Variable, context: Variable, _ adapters: Adapters) -> Variable {
+    ///   - context: `[m, L, D]`, n (of the copies) a multiple of m.
+    ///   - copying: makes the copies of x that look at different texts.
+    func callAsFunction(
+        _ x: Variable, context: Variable, _ adapters: Adapters, copying: (Variable) -> Variable = { $0 }
+    ) -> Variable {
         let shape = x.shape
         let tokens = norm(x).reshaped([shape[0], shape[1] * shape[2], 1, shape[3]])
         let words = context.reshaped([context.shape[0], context.shape[1], 1, context.shape[2]])
-        let y = block(projectIn(tokens, adapters), context: words, adapters)
-        return x + projectOut(y, adapters).reshaped(shape)
+        let y = block(projectIn(tokens, adapters), context: words, adapters, copying: copying)
+        let residual = copying(x)
+        return residual + projectOut(y, adapters).reshaped(residual.shape)
     }
 }
 

@@ -81,14 +81,16 @@ public struct UNet3DConditionModel {
     ///   - timestep: one for each of the batch, or one for all.
     ///   - context: text `[b, L, D]`, or `[b * f, L, D]` to give each frame its own. Its keys and values are computed
     ///     once per prompt; frames share them.
-    ///   - adapters: LoRAs, and rows `[b, c]` that an appearance injector adds to the input of temporal transformers.
+    ///   - conditions: how many texts each video is denoised under, k; then context is `[k * b, L, D]`, the texts of all
+    ///     videos one condition after the other. What does not depend on the text is computed once.
+    ///   - adapters: LoRAs, and rows `[k * b, c]` that an appearance injector adds to the input of temporal transformers.
     ///   - skipsTemporalWhenSingleFrame: with one frame, leave out every temporal layer as MotionDirector does; diffusers
     ///     runs them (diffusion.md 2.8).
     ///   - checkpointing: keep only the inputs of layers for the backward pass and compute the rest again.
     ///   - observer: receives values on the way, under the module paths of the reference.
-    /// - Returns: `[b, f, h, w, out_channels]`.
+    /// - Returns: `[k * b, f, h, w, out_channels]`.
     public func callAsFunction(
-        sample: Variable, timestep: [Int], context: Variable, adapters: Adapters = .none,
+        sample: Variable, timestep: [Int], context: Variable, conditions: Int = 1, adapters: Adapters = .none,
         skipsTemporalWhenSingleFrame: Bool = false, checkpointing: Bool = false, observer: Observer? = nil
     ) -> Variable {
         let shape = sample.shape
@@ -99,14 +101,16 @@ public struct UNet3DConditionModel {
         precondition(
             timestep.count == batch || timestep.count == 1, "\(timestep.count) timesteps for a batch of \(batch)")
         precondition(
-            context.shape.count == 3 && (batch * frames) % context.shape[0] == 0
-                && context.shape[0] % batch == 0 && context.shape[2] == configuration.crossAttentionDimension,
-            "context \(context.shape) is not [\(batch), L, \(configuration.crossAttentionDimension)]")
+            context.shape.count == 3 && (conditions * batch * frames) % context.shape[0] == 0
+                && context.shape[0] % (conditions * batch) == 0
+                && context.shape[2] == configuration.crossAttentionDimension,
+            "context \(context.shape) is not [\(conditions * batch), L, \(configuration.crossAttentionDimension)]")
         let steps = timestep.count == batch ? timestep : Array(repeating: timestep[0], count: batch)
         let embedding = timeEmbedding(steps)
         observer?("time_embedding", embedding.value)
         let pass = UNetPass(
-            batch: batch, frames: frames, timeEmbedding: embedding.silu(), context: context, adapters: adapters,
+            batch: batch, frames: frames, conditions: conditions, timeEmbedding: embedding.silu(), context: context,
+            adapters: adapters,
             runsTemporal: !(skipsTemporalWhenSingleFrame && frames == 1), checkpointing: checkpointing,
             observer: observer)
 
@@ -129,6 +133,6 @@ public struct UNet3DConditionModel {
         observer?("conv_norm_out", convNormOut(x).value)
         let y = convOut(convNormOut(x, activation: .silu))
         observer?("conv_out", y.value)
-        return y.reshaped([batch, frames, height, width, configuration.outChannels])
+        return y.reshaped([conditions * batch, frames, height, width, configuration.outChannels])
     }
 }

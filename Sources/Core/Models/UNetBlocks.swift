@@ -2,9 +2,14 @@ import Autograd
 import Layers
 
 /// What every layer of one forward pass needs to know.
+///
+/// Videos that are denoised under several texts at once, as guidance does, are the same until they first look at a text:
+/// up to there they go through the network once, `[b * f, …]`, then as copies one after the other, `[k * b * f, …]`.
 struct UNetPass {
     let batch: Int
     let frames: Int
+    /// Texts for each video, k.
+    let conditions: Int
     /// SiLU of the time embedding, `[b, e]`: every resnet begins with it.
     let timeEmbedding: Variable
     /// Text, `[b, L, D]` or `[b * f, L, D]`.
@@ -18,7 +23,18 @@ struct UNetPass {
     ///
     /// The rows are added outside the checkpoint: they may themselves depend on parameters.
     func temporal(_ transformer: TemporalTransformer, _ x: Variable) -> Variable {
-        saving([adapters.injecting(x, at: transformer.path)]) { transformer($0[0], batch: batch, adapters) }
+        saving([adapters.injecting(x, at: transformer.path)]) { transformer($0[0], batch: videos(in: x), adapters) }
+    }
+
+    /// How many videos there are in `[n, h, w, c]`.
+    func videos(in x: Variable) -> Int { x.shape[0] / frames }
+
+    /// How many copies of `x` there will be once it has looked at the texts.
+    func copies(of x: Variable) -> Int { conditions * batch / videos(in: x) }
+
+    /// One copy of each video, or of its time embedding, for each text.
+    func copied(_ x: Variable, times: Int) -> Variable {
+        times == 1 ? x : stacked(Array(repeating: x, count: times))
     }
 
     /// Runs a piece of the network, keeping only its inputs when the pass asks for that.
@@ -75,17 +91,22 @@ struct UNetLayer {
 
     /// `[b * f, h, w, in]` to `[b * f, h, w, out]`; the skip, when given, is concatenated behind the channels.
     func callAsFunction(_ x: Variable, skip: Variable? = nil, _ pass: UNetPass) -> Variable {
-        var y = pass.saving([x, pass.timeEmbedding] + (skip.map { [$0] } ?? [])) { inputs in
+        let time = pass.copied(pass.timeEmbedding, times: pass.videos(in: x) / pass.batch)
+        let skip = skip.map { pass.copied($0, times: x.shape[0] / $0.shape[0]) }
+        var y = pass.saving([x, time] + (skip.map { [$0] } ?? [])) { inputs in
             let joined = inputs.count == 3 ? concatenatedChannels([inputs[0], inputs[2]]) : inputs[0]
             return resnet(joined, timeEmbedding: inputs[1])
         }
         pass.observer?("\(path).resnets.\(index)", y.value)
         if pass.runsTemporal {
-            y = pass.saving([y]) { temporalConvolution($0[0], batch: pass.batch) }
+            y = pass.saving([y]) { temporalConvolution($0[0], batch: pass.videos(in: $0[0])) }
             pass.observer?("\(path).temp_convs.\(index)", y.value)
         }
         if let attention {
-            y = pass.saving([y, pass.context]) { attention($0[0], context: $0[1], pass.adapters) }
+            let copies = pass.copies(of: y)
+            y = pass.saving([y, pass.context]) {
+                attention($0[0], context: $0[1], pass.adapters) { pass.copied($0, times: copies) }
+            }
             pass.observer?("\(path).attentions.\(index)", y.value)
         }
         if pass.runsTemporal, let temporalAttention {

@@ -5,37 +5,34 @@ import Testing
 struct HalfPrecisionTests {
     @Test("every binary16 bit pattern widens to its value, and narrows back to itself")
     func allHalves() {
-        for bits in UInt16.min...UInt16.max {
+        let wrong = (UInt16.min...UInt16.max).filter { bits in
             let value = HalfPrecision.float(fromHalf: bits)
             let reference = HalfPrecisionTests.value(bits, exponentBits: 5)
             if reference.isNaN {
-                #expect(value.isNaN)
-                #expect(HalfPrecision.float(fromHalf: HalfPrecision.half(value)).isNaN)
-            } else {
-                #expect(Double(value) == reference && (value.sign == .minus) == (bits >> 15 == 1))
-                #expect(HalfPrecision.half(value) == bits)
+                return !value.isNaN || !HalfPrecision.float(fromHalf: HalfPrecision.half(value)).isNaN
             }
+            return Double(value) != reference || (value.sign == .minus) != (bits >> 15 == 1)
+                || HalfPrecision.half(value) != bits
         }
+        #expect(wrong.isEmpty, "\(wrong.prefix(5))")
     }
 
     @Test("every bfloat16 bit pattern widens to its value, and narrows back to itself")
     func allBrains() {
-        for bits in UInt16.min...UInt16.max {
+        let wrong = (UInt16.min...UInt16.max).filter { bits in
             let value = HalfPrecision.float(fromBrain: bits)
             let reference = HalfPrecisionTests.value(bits, exponentBits: 8)
             if reference.isNaN {
-                #expect(value.isNaN)
-                #expect(HalfPrecision.float(fromBrain: HalfPrecision.brain(value)).isNaN)
-            } else {
-                #expect(Double(value) == reference)
-                #expect(HalfPrecision.brain(value) == bits)
+                return !value.isNaN || !HalfPrecision.float(fromBrain: HalfPrecision.brain(value)).isNaN
             }
+            return Double(value) != reference || HalfPrecision.brain(value) != bits
         }
+        #expect(wrong.isEmpty, "\(wrong.prefix(5))")
     }
 
     @Test("halfway between two neighbours goes to the even one, a hair beyond to the nearer one")
     func ties() {
-        for bits in stride(from: UInt16(0), to: 0x7BFF, by: 7) {
+        for bits in stride(from: UInt16(0), to: 0x7BFF, by: 61) {
             let (low, high) = (HalfPrecision.float(fromHalf: bits), HalfPrecision.float(fromHalf: bits + 1))
             let middle = (low + high) / 2
             #expect(HalfPrecision.half(middle) == (bits % 2 == 0 ? bits : bits + 1))
@@ -43,7 +40,7 @@ struct HalfPrecisionTests {
             #expect(HalfPrecision.half(middle.nextDown) == bits)
             #expect(HalfPrecision.half(-middle) == 0x8000 | (bits % 2 == 0 ? bits : bits + 1))
         }
-        for bits in stride(from: UInt16(0), to: 0x7F7E, by: 11) {
+        for bits in stride(from: UInt16(0), to: 0x7F7E, by: 61) {
             let middle = Float(bitPattern: UInt32(bits) << 16 | 0x8000)
             #expect(HalfPrecision.brain(middle) == (bits % 2 == 0 ? bits : bits + 1))
             #expect(HalfPrecision.brain(middle.nextUp) == bits + 1)

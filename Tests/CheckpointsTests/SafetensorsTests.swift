@@ -142,14 +142,14 @@ struct SafetensorsTests {
                 } catch { refused += 1 }
             }
             for index in 0..<sound.count - 16 {
-                for value: UInt8 in [0, 0x20, 0x22, 0x2C, 0x39, 0x7D, 0xFF] {
+                for value: UInt8 in [0, 0x22, 0x39, 0xFF] {
                     var changed = sound
                     changed[index] = value
                     try attempt(changed)
                 }
             }
             for length in 0..<sound.count { try attempt(sound.prefix(length)) }
-            #expect(refused > sound.count * 4)
+            #expect(refused > sound.count * 2)
         }
     }
 }

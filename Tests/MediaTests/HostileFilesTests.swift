@@ -241,6 +241,19 @@ struct HostileFilesTests {
         }
     }
 
+    @Test("pixels stretched to a picture beyond the limit are refused")
+    func stretched() throws {
+        try withFolder { folder in
+            try FFmpeg.run(FFmpeg.corners, "-vf setsar=9/1 -c:v libx264 a.mp4", in: folder)
+            var limits = MediaLimits()
+            limits.pixels = 64 * 48 * 4
+            let error = #expect(throws: MediaError.self) {
+                try Frames(contentsOf: folder.appending(path: "a.mp4"), limits: limits)
+            }
+            #expect(error?.description.hasSuffix("too large: pictures of 576 x 48") == true)
+        }
+    }
+
     /// The colour in each corner, in words.
     private func corners(_ picture: Frames) -> [String] {
         let (dx, dy) = (picture.width / 4, picture.height / 4)

@@ -144,6 +144,23 @@ struct MetricScoringTests {
         }
     }
 
+    @Test("an image encoder with a vocabulary of its own needs no tokenizer of the set, and uses its own")
+    func ownTokenizer() throws {
+        let bench = try StageBench()
+        var folders = try TinyParts.modelSet(in: bench).folders
+        let (encoder, tokenizer) = (try #require(folders[.imageEncoder]), try #require(folders[.tokenizer]))
+        folders[.tokenizer] = nil
+        let set = ModelSet(name: "own", folders: folders)
+        #expect(try bench.check(stage, model: set).map(\.subject) == [.model(.tokenizer)])
+        for name in try FileManager.default.contentsOfDirectory(atPath: tokenizer.path(percentEncoded: false)) {
+            try FileManager.default.copyItem(at: tokenizer.appending(path: name), to: encoder.appending(path: name))
+        }
+        #expect(try bench.check(stage, model: set).isEmpty)
+        let artifact = try videos([(noise(frames: 2, seed: 1), video("a.mp4", "A box is turning"))], in: bench)
+        let output = try bench.run(stage, inputs: ["videos": [artifact]], model: set)["scores"]
+        #expect(try Scores.read(#require(output)).mean["clip_e"] != nil)
+    }
+
     @Test(
         "the entity is what stands before the prompt's form of be",
         arguments: [

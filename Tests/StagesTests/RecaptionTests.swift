@@ -22,7 +22,7 @@ struct RecaptionTests {
         let server = try CaptionServer(script)
         defer { server.stop() }
         var complete: [String: Value] = [
-            "captioner": "endpoint", "endpoint": .string(server.address), "key-variable": "SECRET", "timeout": .int(5),
+            "captioner": "endpoint", "endpoint": .string(server.address), "key-variable": "SECRET", "timeout": .int(60),
         ]
         complete.merge(settings) { $1 }
         let frames = try TinyParts.frames(
@@ -115,7 +115,7 @@ struct RecaptionTests {
         #expect(result.requests.count == 4)
         #expect(bench.log.text.contains("HTTP 503: busy") && bench.log.text.contains("HTTP 429: slow down"))
         let slow = try captions(
-            [.silence(3), .caption(RecaptionTests.caption)], ["timeout": .int(1)], bench: try StageBench())
+            [.silence(9), .caption(RecaptionTests.caption)], ["timeout": .int(3)], bench: try StageBench())
         #expect(slow.requests.count == 2)
     }
 
@@ -158,12 +158,12 @@ struct RecaptionTests {
         let start = Date()
         #expect(throws: CancellationError.self) {
             try captions(
-                [.silence(2)], bench: StageBench(),
+                [.silence(30)], bench: StageBench(),
                 checkCancellation: {
                     if Date() > start + 0.3 { throw CancellationError() }
                 })
         }
-        #expect(Date().timeIntervalSince(start) < 1.8)
+        #expect(Date().timeIntervalSince(start) < 20)
     }
 
     @Test("settings of an endpoint that cannot work are found before anything runs")

@@ -55,8 +55,20 @@ extension Checkpoint {
         return entry
     }
 
-    /// Elements of any type, at any alignment, to float32.
+    /// Elements of any type, at any alignment, to float32: on all threads, as files of gigabytes are read at once.
     private static func convert(
+        _ source: UnsafeRawBufferPointer, _ type: ElementType, to target: UnsafeMutableBufferPointer<Float>
+    ) {
+        let piece = 1 << 18
+        ThreadPool.shared.parallel((target.count + piece - 1) / piece) { index in
+            let range = index * piece..<min((index + 1) * piece, target.count)
+            convertPiece(
+                UnsafeRawBufferPointer(rebasing: source[range.lowerBound * type.size..<range.upperBound * type.size]),
+                type, to: UnsafeMutableBufferPointer(rebasing: target[range]))
+        }
+    }
+
+    private static func convertPiece(
         _ source: UnsafeRawBufferPointer, _ type: ElementType, to target: UnsafeMutableBufferPointer<Float>
     ) {
         let count = target.count

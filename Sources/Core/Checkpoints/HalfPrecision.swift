@@ -8,14 +8,15 @@ public enum HalfPrecision {
     public static func float(fromHalf bits: UInt16) -> Float {
         let sign = UInt32(bits & 0x8000) << 16
         let magnitude = UInt32(bits & 0x7FFF) << 13
-        // Exponent bias goes from 15 to 127. Subnormals become normal by an exact subtraction.
+        // Exponent bias goes from 15 to 127. Subnormals become normal by an exact subtraction. All three cases are
+        // computed and one is chosen, without a branch, so that loops over many become vectors.
+        let normal = magnitude &+ 0x3800_0000
+        let special = magnitude | 0x7F80_0000
+        let subnormal =
+            (Float(bitPattern: magnitude &+ 0x3880_0000) - Float(bitPattern: 0x3880_0000)).bitPattern
         let exponent = magnitude & 0x0F80_0000
-        if exponent == 0x0F80_0000 { return Float(bitPattern: sign | magnitude | 0x7F80_0000) }
-        if exponent == 0 {
-            let value = Float(bitPattern: magnitude | 0x3880_0000) - Float(bitPattern: 0x3880_0000)
-            return Float(bitPattern: sign | value.bitPattern)
-        }
-        return Float(bitPattern: sign | (magnitude &+ 0x3800_0000))
+        let unsigned = exponent == 0 ? subnormal : exponent == 0x0F80_0000 ? special : normal
+        return Float(bitPattern: sign | unsigned)
     }
 
     /// The IEEE binary16 bit pattern nearest to a value; ties go to even, beyond 65,519 to infinity, NaN to quiet NaN.

@@ -28,12 +28,15 @@ extension VideoReader {
         guard width > 0, height > 0, width <= limits.pixels / height else {
             throw .tooLarge(path: path, reason: "pictures of \(width) x \(height)")
         }
-        let coded = try converter.convert(frame, path: path)
         let stream = input.context.pointee.streams[Int(stream)]
-        return DisplayShape(
+        let shape = DisplayShape(
             width: width, height: height, aspect: av_guess_sample_aspect_ratio(input.context, stream, frame),
-            matrix: motrans_frame_display_matrix(frame) ?? stream.flatMap { motrans_stream_display_matrix($0) }
-        ).apply(to: coded)
+            matrix: motrans_frame_display_matrix(frame) ?? stream.flatMap { motrans_stream_display_matrix($0) })
+        // Pixels that are far from square can make a small picture a large one.
+        guard shape.width <= limits.pixels / shape.height else {
+            throw .tooLarge(path: path, reason: "pictures of \(shape.width) x \(shape.height)")
+        }
+        return shape.apply(to: try converter.convert(frame, path: path))
     }
 
     private mutating func accept() throws(MediaError) -> Double {

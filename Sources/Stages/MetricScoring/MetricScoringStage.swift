@@ -69,7 +69,14 @@ public struct MetricScoringStage: Stage {
         if settings.metrics.isEmpty {
             problems.append(StageProblem(.setting("metrics"), "metrics is empty", help: "leave it out for all four"))
         }
-        problems += checkModel(request.model, parts: modelParts(settings)).map { problem in
+        var parts = modelParts(settings)
+        // An image encoder that brings its own vocabulary needs none of the set.
+        if let encoder = request.model?.folders[.imageEncoder], request.model?.folders[.tokenizer] == nil,
+            FileManager.default.fileExists(atPath: encoder.appending(path: "vocab.json").path(percentEncoded: false))
+        {
+            parts.removeAll { $0 == .tokenizer }
+        }
+        problems += checkModel(request.model, parts: parts).map { problem in
             guard problem.subject == .model(.videoEncoder), request.model?.folders[.videoEncoder] == nil else {
                 return problem
             }

@@ -50,13 +50,13 @@ let package = Package(
         .stage(
             "SpatialLoRATraining",
             ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Checkpoints", "Tensors"]),
-        .stage("ImageEmbedding", ["Formats", "Models", "Media", "Checkpoints", "Tensors"]),
+        .stage("ImageEmbedding", ["Formats", "Autograd", "Models", "Media", "Checkpoints", "Tensors"]),
         .stage(
             "MotionTraining", ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Checkpoints", "Tensors"]),
         .stage(
             "Sampling",
             ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Media", "Checkpoints", "Tensors"]),
-        .stage("MetricScoring", ["Formats", "Models", "Media", "Checkpoints", "Tensors"]),
+        .stage("MetricScoring", ["Formats", "Autograd", "Models", "Media", "Checkpoints", "Tensors"]),
         .stage("Command", []),
 
         // App: the command line, the only composition root.

@@ -2,10 +2,11 @@ import Foundation
 
 /// Times and sizes as people read them.
 enum Readable {
-    /// `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
+    /// `35 ms`, `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
     static func duration(_ seconds: Double) -> String {
         switch seconds {
-        case ..<0: "0 s"
+        case ..<0: "0 ms"
+        case ..<0.0995: String(format: "%.0f ms", seconds * 1000)
         case ..<10: String(format: "%.1f s", seconds)
         case ..<99.5: String(format: "%.0f s", seconds)
         case ..<3600: "\(Int(seconds) / 60) min \(Int(seconds) % 60) s"

@@ -131,8 +131,11 @@ final class TextRunPrinter: RunPrinter {
     }
 
     private static func number(_ value: Double) -> String {
-        value == 0 || (abs(value) >= 1e-3 && abs(value) < 1e4)
-            ? String(format: "%.4f", value) : String(format: "%.2e", value)
+        switch abs(value) {
+        case let size where size == size.rounded() && size < 1e9: String(format: "%.0f", value)
+        case 1e-3..<1e4: String(format: "%.4f", value)
+        default: String(format: "%.2e", value)
+        }
     }
 
     private func clear(_ state: inout State) {

@@ -123,6 +123,28 @@ import Testing
         #expect(throws: CancellationError.self) { try room.run(settings, element: element, cancelAfter: 1) }
     }
 
+    @Test func `a user's LoRA file is checked against the model before anything runs, and acts under any name`() throws
+    {
+        let unet = try TrainingWorld.model.unet()
+        let targets = LoRATargets.temporal.choose(unet.weights.linears)
+        func source(_ name: String, _ targets: [LinearSite]) throws -> SourceInput {
+            let url = room.root.appending(path: name)
+            try LoRAFile.write(LoRA(targets: targets, rank: 2, from: ReferenceFill()), to: url)
+            return SourceInput(kind: .file, files: [.init(path: "0.safetensors", url: url)])
+        }
+        let good = try source("golf.safetensors", targets)
+        #expect(try room.check(settings, element: element, sources: ["motion": [good]]).isEmpty)
+        let wide = try source("wide.safetensors", [LinearSite(path: targets[0].path, inputs: 999, outputs: 3)])
+        let problems = try room.check(settings, element: element, sources: ["motion": [wide]])
+        #expect(problems.map(\.subject) == [.input(port: "motion", index: 0)])
+        #expect(problems[0].message.contains("wide.safetensors was made for another model"))
+        let artifact = try room.artifact(.file, "golf") {
+            try FileManager.default.copyItem(at: good.files[0].url, to: $0.file("0.safetensors"))
+        }
+        let moved = try room.run(settings, inputs: ["motion": artifact], element: element)
+        #expect(try latents(moved) != latents(room.run(settings, element: element)))
+    }
+
     @Test func `check finds what is wrong before anything runs`() throws {
         #expect(try room.check(settings, element: element).isEmpty)
         #expect(try room.check(settings).map(\.subject) == [.setting("prompt")])

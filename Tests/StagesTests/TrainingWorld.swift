@@ -102,10 +102,11 @@ final class StageRoom {
 
     /// `Stage.check`.
     func check(
-        _ settings: [String: Value] = [:], element: Value? = nil, model other: ModelSet? = nil
+        _ settings: [String: Value] = [:], element: Value? = nil, model other: ModelSet? = nil,
+        sources: [String: [SourceInput]] = [:]
     ) throws -> [StageProblem] {
         try descriptor.check(
-            descriptor.complete(settings), StageRequest(sources: [:], element: element, model: other ?? model))
+            descriptor.complete(settings), StageRequest(sources: sources, element: element, model: other ?? model))
     }
 
     /// An artifact that a stage finds at an input port.

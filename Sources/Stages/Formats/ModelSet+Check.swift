@@ -1,5 +1,7 @@
+import Checkpoints
 import Diffusion
 import Foundation
+import Layers
 import Models
 public import StageKit
 
@@ -74,4 +76,23 @@ private func configuration<T>(_ model: ModelSet, _ part: ModelPart, _ read: (URL
 public func spatialFactor(of model: ModelSet?) -> Int? {
     model.flatMap { configuration($0, .vae, AutoencoderKL.Configuration.init(file:)) }
         .map { 1 << ($0.blockOutChannels.count - 1) }
+}
+
+/// LoRA files of the user's at an input port that were made for another network than the model set's.
+public func checkLoRAs(_ request: StageRequest, port: String) -> [StageProblem] {
+    guard let sources = request.sources[port], let model = request.model,
+        let unet = configuration(model, .unet, UNet3DConditionModel.Configuration.init(file:))
+    else { return [] }
+    // Names and shapes of the network alone: nothing is read.
+    let network = Weights(RandomWeights(seed: 0), readsValues: false)
+    guard (try? UNet3DConditionModel(unet, network)) != nil else { return [] }
+    return sources.flatMap(\.files).enumerated().compactMap { index, file in
+        guard file.url.pathExtension == "safetensors", file.url.lastPathComponent != MotionAdapter.fileName else {
+            return nil
+        }
+        do {
+            _ = try LoRAFile.read(Checkpoint.open(file.url), sites: network.linears)
+            return nil
+        } catch { return StageProblem(.input(port: port, index: index), "\(error)") }
+    }
 }

@@ -64,7 +64,7 @@ public struct MotionTrainingStage: Stage {
         if settings.motion.map({ $0.trimmingCharacters(in: .whitespaces).isEmpty }) ?? false {
             problems.append(StageProblem(.setting("motion"), "the motion is an empty word"))
         }
-        return problems
+        return problems + checkLoRAs(request, port: "appearance")
     }
 
     /// Trains and writes.

@@ -45,6 +45,7 @@ public struct SamplingStage: Stage {
     /// What can be found wrong before anything runs.
     public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
         checkModel(request.model, parts: modelParts(settings)) + settings.problems(request)
+            + checkLoRAs(request, port: "motion") + checkLoRAs(request, port: "appearance")
     }
 
     /// Samples one video for each seed.

@@ -1,5 +1,6 @@
 import Artifacts
 import Foundation
+import Glibc
 import Lineage
 import Logging
 import Pipelines
@@ -233,5 +234,34 @@ struct FaultTests {
         #expect(log.hasSuffix("warning: last\n"))
         #expect(log.contains("lines were dropped here"))
         #expect(log.utf8.count < 600_000)
+    }
+
+    @Test(
+        "killed at any moment, the next run completes, with nothing to clean and nothing damaged",
+        arguments: [3, 8, 15, 25, 40, 60, 90, 140])
+    func kill(afterMilliseconds delay: Int) async throws {
+        let path = bench.folder.path
+        await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String, delay = delay as Int] in
+            let bench = try Workbench(in: path)
+            Thread.detachNewThread {
+                Thread.sleep(forTimeInterval: Double(delay) / 1000)
+                Glibc.kill(getpid(), SIGKILL)
+            }
+            while true { try await bench.run(FaultTests.manySteps, RunRequest(force: .all, jobs: 3)) }
+        }
+        let (report, _) = try await bench.run(Self.manySteps)
+        #expect(report.outcome == .succeeded)
+        #expect(try bench.engine().verify(readData: true).findings.isEmpty)
+        let left = try FileManager.default.subpathsOfDirectory(atPath: bench.store.root.path + "/tmp").map { path in
+            "\(path): \(try String(contentsOfFile: bench.store.root.path + "/tmp/" + path, encoding: .utf8))"
+        }
+        #expect(left == [])
+        #expect(try bench.lineage.leases().isEmpty)
+        #expect(try bench.lineage.read { try $0.runs() }.allSatisfy { $0.outcome != .running })
+        #expect(try await bench.run(Self.manySteps).report.wasUpToDate)
+    }
+
+    private static var manySteps: [PlannedStep] {
+        (0..<12).map { .step("s\($0)", text: "\($0)", after: $0 < 3 ? [] : ["s\($0 - 3)"]) }
     }
 }

@@ -337,4 +337,60 @@ struct RunTests {
         #expect(usage.kernels == "none")
         #expect(usage.threads == 2)
     }
+
+    @Test("a model part is known by its configuration and weights, wherever it lies, and by nothing else")
+    func models() async throws {
+        func model(_ name: String, weights: String, card: String = "") throws -> ModelSet {
+            let folder = bench.folder.appending(path: name)
+            try FileManager.default.createDirectory(
+                at: folder.appending(path: "onnx"), withIntermediateDirectories: true)
+            for (file, text) in [
+                "config.json": "{}", "weights.safetensors": weights, "README.md": card, "onnx/model.bin": card,
+            ] { try text.write(to: folder.appending(path: file), atomically: true, encoding: .utf8) }
+            return ModelSet(name: name, folders: [.unet: folder])
+        }
+        try await bench.run([.step("a", model: try model("one", weights: "w"))])
+        let same = try await bench.run([.step("a", model: try model("two", weights: "w", card: "hello"))]).report
+        #expect(same.wasUpToDate)
+        let other = try model("one", weights: "W")
+        #expect(try bench.forecast([.step("a", model: other)]) == ["a: run, model part unet changed"])
+        let weights = try #require(other.folders[.unet]).appending(path: "weights.safetensors")
+        bench.setBody(of: "join") { context, _ in
+            try "changed".write(to: weights, atomically: true, encoding: .utf8)
+            try "x".write(to: context.output("out").file("x"), atomically: true, encoding: .utf8)
+        }
+        let (report, _) = try await bench.run([.step("a", model: other)])
+        #expect(report.outcome == .failed)
+        #expect(try #require(report.summary.first).contains("weights.safetensors changed while a was reading it"))
+        let empty = ModelSet(name: "none", folders: [:])
+        await #expect(throws: ExecutionError.modelPartMissing(model: "none", part: "unet", folder: nil)) {
+            try await bench.run([.step("a", model: empty)])
+        }
+    }
+
+    @Test("a stage body has a deep stack and leaves the cooperative pool alone")
+    func ownThreads() async throws {
+        @Sendable func depth(_ level: Int) -> Int {
+            withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { buffer in
+                buffer[0] = UInt8(truncatingIfNeeded: level)
+                return level == 0 ? 0 : depth(level - 1) + (buffer[0] == UInt8(truncatingIfNeeded: level) ? 1 : 0)
+            }
+        }
+        bench.setBody(of: "heavy") { context, _ in
+            try "\(depth(5000))".write(to: context.output("out").file("x"), atomically: true, encoding: .utf8)
+        }
+        let (report, _) = try await bench.run([.step("a", "heavy")])
+        #expect(try bench.text(of: report.output("a")) == "5000")
+        // More bodies block than there are cores, and the tasks of others still run.
+        let gate = DispatchSemaphore(value: 0)
+        bench.setBody(of: "join") { context, _ in
+            gate.wait()
+            try "x".write(to: context.output("out").file("x"), atomically: true, encoding: .utf8)
+        }
+        let steps = (0..<8).map { PlannedStep.step("l\($0)", text: "\($0)") }
+        async let blocked = bench.run(steps, RunRequest(jobs: 8)).report
+        try await Task.sleep(for: .milliseconds(100))
+        for _ in 0..<8 { gate.signal() }
+        #expect(try await blocked.outcome == .succeeded)
+    }
 }

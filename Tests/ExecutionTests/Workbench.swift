@@ -20,14 +20,20 @@ final class Workbench: Sendable {
     private let ran = Mutex<[String]>([])
     private let bodies = Mutex<[String: @Sendable (StageContext, [String: Value]) throws -> Void]>([:])
 
-    init() throws {
-        folder = FileManager.default.temporaryDirectory.appending(path: "engine-\(UUID().uuidString)")
+    private let isOurs: Bool
+
+    /// - Parameter shared: a folder that another process works in too, and that somebody else removes.
+    init(in shared: String? = nil) throws {
+        isOurs = shared == nil
+        folder =
+            shared.map { URL(filePath: $0) }
+            ?? FileManager.default.temporaryDirectory.appending(path: "engine-\(UUID().uuidString)")
         let cache = folder.appending(path: "cache")
         store = try ObjectStore(at: cache)
         lineage = try LineageDatabase(in: cache)
     }
 
-    deinit { try? FileManager.default.removeItem(at: folder) }
+    deinit { if isOurs { try? FileManager.default.removeItem(at: folder) } }
 
     /// An engine whose stages are at these versions (1 for those that are not named).
     func engine(versions: [String: Int] = [:]) -> Engine {
@@ -165,7 +171,8 @@ extension PlannedStep {
     /// A step with one setting; `feeds` are the steps whose `out` it takes, in order.
     static func step(
         _ name: String, _ stage: StageKind = "join", text: String = "", after feeds: [String] = [],
-        sources: [PlannedInput] = [], element: String? = nil, part: String? = nil, volatile: Bool = false,
+        sources: [PlannedInput] = [], model: ModelSet? = nil, element: String? = nil, part: String? = nil,
+        volatile: Bool = false,
         outputs: [OutputPort] = [OutputPort("out", .file, help: "")], settings: [String: Value]? = nil
     ) -> PlannedStep {
         let place = SourcePlace(file: "test.yaml", line: 1, column: 1)
@@ -173,7 +180,8 @@ extension PlannedStep {
         return PlannedStep(
             id: StepID(name, part: part), stage: stage, settings: settings ?? ["text": .string(text)],
             settingPlaces: [:], inputs: list.isEmpty ? [:] : ["in": list], inputPlaces: [:],
-            element: element.map { .map(["prompt": .string($0)]) }, elementPlace: nil, model: nil, modelParts: [],
+            element: element.map { .map(["prompt": .string($0)]) }, elementPlace: nil, model: model,
+            modelParts: model == nil ? [] : [.unet],
             outputs: outputs, isVolatile: volatile, place: place)
     }
 

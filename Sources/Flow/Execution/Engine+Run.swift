@@ -33,6 +33,8 @@ extension Engine {
         let start = ContinuousClock.now
         let selection = try Selection(plan, request)
         let digests = try SourceDigests(of: selection.steps, in: lineage) { report(.hashing(path: $0, bytes: $1)) }
+        // Writes nothing unless a process died.
+        try sweep()
         let planner = planner(selection, digests)
         let forecast = try forecast(plan, planner)
         report(.planned(forecast))
@@ -47,7 +49,6 @@ extension Engine {
             result = RunReport(
                 run: nil, outcome: .succeeded, steps: steps, seconds: (ContinuousClock.now - start) / .seconds(1))
         } else {
-            try sweep()
             let run = try begin(plan, request, digests, forecast)
             report(.runStarted(run))
             var runner = Runner(self, run, pipeline: plan.name, selection, planner, request, cancellation, report)
@@ -60,7 +61,7 @@ extension Engine {
                     run: run, outcome: outcome, steps: steps, seconds: (ContinuousClock.now - start) / .seconds(1))
             } catch {
                 // The first error is the one to tell.
-                try? lineage.end(run, cancellation.isSet ? .cancelled : .failed)
+                try? lineage.end(run, Task.isCancelled ? .cancelled : .failed)
                 throw error
             }
         }
@@ -113,7 +114,7 @@ extension Engine {
 
     /// Closes the attempts of processes that died and removes what they left behind.
     ///
-    /// Every run that writes does it first.
+    /// Every run does it first. Writes nothing when nobody died.
     ///
     /// - Returns: The attempts that were closed.
     @discardableResult

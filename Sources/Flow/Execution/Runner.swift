@@ -82,14 +82,20 @@ struct Runner {
         }
         defer { heartbeat.cancel() }
         try await withThrowingTaskGroup(of: Completion.self) { group in
-            while true {
-                if cancellation.isSet { state.stop() }
-                repeat {
-                    while let id = state.nextReady() { try lookUp(id) }
-                    while let id = state.start() { try start(id, in: &group) }
-                } while state.hasReady
-                guard !state.isFinished, let completion = try await group.next() else { break }
-                handle(completion, in: &group)
+            do {
+                while true {
+                    if cancellation.isSet { state.stop() }
+                    repeat {
+                        while let id = state.nextReady() { try lookUp(id) }
+                        while let id = state.start() { try start(id, in: &group) }
+                    } while state.hasReady
+                    guard !state.isFinished, let completion = try await group.next() else { break }
+                    handle(completion, in: &group)
+                }
+            } catch {
+                // The database is lost, say: bodies must not go on for hours for nothing.
+                cancellation.set()
+                throw error
             }
             // Waits for other processes are the only children left.
             group.cancelAll()
@@ -331,9 +337,14 @@ struct Runner {
             case .done, .failed, .cancelled: true
             case .hit, .skipped, .notStarted: false
             }
+        let isThere =
+            switch outcome {
+            case .done, .hit: true
+            case .failed, .cancelled, .skipped, .notStarted: false
+            }
         results[id] = RunReport.Step(
             id: step.id, stage: step.stage, outcome: outcome, cause: didRun ? causes[id] : nil,
-            key: keys[id]?.digest, outputs: outputs[step.id] ?? [:], usage: usage)
+            key: keys[id]?.digest, outputs: isThere ? outputs[step.id] ?? [:] : [:], usage: usage)
         if outcome == .notStarted { decide(id, .skipped, nil) }
     }
 

@@ -17,16 +17,16 @@ extension ObjectStore {
             "\(attempt) cannot name a folder")
         guard !isReadOnly else { throw .readOnly(path: root.path(percentEncoded: false)) }
         let path = "\(scratch)/\(attempt)"
+        let text: String
         do {
-            let data = try JSONEncoder().encode(owner)
-            let file = try OpenFile("\(path).owner", O_WRONLY | O_CREAT | O_EXCL, to: "create")
-            try data.withUnsafeBytes { try file.write($0) }
-        } catch StorageError.system(_, _, EEXIST) {
-            throw .exists(path: path)
-        } catch let error as StorageError {
-            throw error
+            text = String(decoding: try JSONEncoder().encode(owner), as: UTF8.self)
         } catch {
             preconditionFailure("an owner has a JSON form: \(error)")
+        }
+        // A link that leads nowhere: unlike a file, it is never there without what it says.
+        guard symlink(text, "\(path).owner") == 0 else {
+            if errno == EEXIST { throw .exists(path: path) }
+            throw .system(operation: "make", path: "\(path).owner", errno: errno)
         }
         guard mkdir(path, 0o777) == 0 else {
             if errno == EEXIST { throw .exists(path: path) }
@@ -72,7 +72,8 @@ extension ObjectStore {
     }
 
     private func owner(of attempt: String) -> ProcessIdentity? {
-        guard let data = try? Data(contentsOf: URL(filePath: "\(scratch)/\(attempt).owner")) else { return nil }
-        return try? JSONDecoder().decode(ProcessIdentity.self, from: data)
+        let link = "\(scratch)/\(attempt).owner"
+        guard let text = try? FileManager.default.destinationOfSymbolicLink(atPath: link) else { return nil }
+        return try? JSONDecoder().decode(ProcessIdentity.self, from: Data(text.utf8))
     }
 }

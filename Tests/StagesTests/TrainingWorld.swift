@@ -10,9 +10,14 @@ import Tensors
 
 /// A tiny model set, a small clip, and a room to run a stage in: what the tests of training and sampling share.
 enum TrainingWorld {
+    /// Where the model set lies until the process ends.
+    private static let folder: URL = {
+        atexit { try? FileManager.default.removeItem(at: TrainingWorld.folder) }
+        return FileManager.default.temporaryDirectory.appending(path: "training-world-\(UUID().uuidString)")
+    }()
+
     /// The tiny model set, written once for all tests.
     static let model: ModelSet = {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "training-world-\(UUID().uuidString)")
         do { try TinyModelSet.write(to: folder, seed: 7) } catch { preconditionFailure("\(error)") }
         let parts: [(ModelPart, String)] = [
             (.unet, "unet"), (.vae, "vae"), (.textEncoder, "text_encoder"), (.tokenizer, "tokenizer"),

@@ -36,7 +36,7 @@ import Testing
                 if pause > 0 { Thread.sleep(forTimeInterval: pause) }
                 let threads = Mutex<Set<UInt>>([])
                 ThreadPool.shared.parallel(2) { _ in
-                    let deadline = Date(timeIntervalSinceNow: 0.2)
+                    let deadline = Date(timeIntervalSinceNow: 0.05)
                     while Date() < deadline {
                         let count = threads.withLock {
                             $0.insert(UInt(pthread_self()))

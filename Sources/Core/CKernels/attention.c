@@ -7,7 +7,7 @@
 #include <float.h>
 
 #include "CKernels.h"
-#include "vectors.h"
+#include "tiles.h"
 
 #pragma clang fp contract(fast)
 
@@ -16,90 +16,7 @@
 // Floats that keys may span before they are packed side by side.
 #define SPAN 16384
 
-INLINE size_t whole(size_t n) { return (n + LANES - 1) / LANES * LANES; }
-INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
-
-// MARK: small products. c [m, 16 * vectors] (+)= a [m, depth] · b [depth, 16 * vectors]; a by broadcast, any strides.
-
-typedef struct {
-    const float *base;
-    ptrdiff_t row, column;
-} Matrix;
-
-INLINE void tile(
-    const int height, const int width, const bool accumulate, size_t depth, Matrix a, const float *b, ptrdiff_t b_row,
-    float *c, ptrdiff_t c_row) {
-    vf sums[8][2];
-#pragma clang loop unroll(full)
-    for (int r = 0; r < height; r++)
-#pragma clang loop unroll(full)
-        for (int v = 0; v < width; v++) sums[r][v] = accumulate ? load(c + r * c_row + v * LANES) : splat(0);
-    const float *column = a.base;
-    for (size_t k = 0; k < depth; k++, column += a.column, b += b_row) {
-        vf right[2];
-#pragma clang loop unroll(full)
-        for (int v = 0; v < width; v++) right[v] = load(b + v * LANES);
-#pragma clang loop unroll(full)
-        for (int r = 0; r < height; r++) {
-            vf left = splat(column[r * a.row]);
-#pragma clang loop unroll(full)
-            for (int v = 0; v < width; v++) sums[r][v] = left * right[v] + sums[r][v];
-        }
-    }
-#pragma clang loop unroll(full)
-    for (int r = 0; r < height; r++)
-#pragma clang loop unroll(full)
-        for (int v = 0; v < width; v++) store(c + r * c_row + v * LANES, sums[r][v]);
-}
-
-// All rows of one column of tiles.
-INLINE void column_of_tiles(
-    const int height, const int width, const bool accumulate, size_t m, size_t depth, Matrix a, const float *b,
-    ptrdiff_t b_row, float *c, ptrdiff_t c_row) {
-    size_t i = 0;
-#define ROWS(n)                                                                                                        \
-    tile(n, width, accumulate, depth, (Matrix){a.base + (ptrdiff_t)i * a.row, a.row, a.column}, b, b_row,              \
-         c + (ptrdiff_t)i * c_row, c_row);                                                                             \
-    i += n;
-    while (i + (size_t)height <= m) { ROWS(height) }
-    if (height > 4 && i + 4 <= m) { ROWS(4) }
-    while (i + 2 <= m) { ROWS(2) }
-    if (i < m) { ROWS(1) }
-#undef ROWS
-}
-
-INLINE void product(
-    const int height, const int width, const bool accumulate, size_t m, size_t columns, size_t depth, Matrix a,
-    const float *b, ptrdiff_t b_row, float *c, ptrdiff_t c_row) {
-    size_t j = 0;
-    if (width == 2)
-        for (; j + 2 * LANES <= columns; j += 2 * LANES)
-            column_of_tiles(height, 2, accumulate, m, depth, a, b + j, b_row, c + j, c_row);
-    for (; j < columns; j += LANES) column_of_tiles(height, 1, accumulate, m, depth, a, b + j, b_row, c + j, c_row);
-}
-
 // MARK: packing
-
-// A 16 × 16 block turned over in registers: pairs of rows exchange lanes at distances 1, 2, 4 and 8.
-#define EXCHANGE(distance, ...)                                                                                        \
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < LANES; i++) if (!(i & distance)) {                          \
-        vf a = t[i], b = t[i + distance];                                                                              \
-        EXCHANGE_##distance(a, b, t[i], t[i + distance])                                                               \
-    }
-#define EXCHANGE_1(a, b, low, high)                                                                                    \
-    low = __builtin_shufflevector(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30);                    \
-    high = __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
-#define EXCHANGE_2(a, b, low, high)                                                                                    \
-    low = __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);                     \
-    high = __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
-#define EXCHANGE_4(a, b, low, high)                                                                                    \
-    low = __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);                     \
-    high = __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
-#define EXCHANGE_8(a, b, low, high)                                                                                    \
-    low = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);                       \
-    high = __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
-
-#define EXCHANGE_ALL EXCHANGE(1) EXCHANGE(2) EXCHANGE(4) EXCHANGE(8)
 
 // out [width, BLOCK] = rowsᵀ for up to BLOCK rows, zeros beyond the last up to a whole vector.
 INLINE void turn(ck_rows rows, size_t count, size_t width, float *out) {
@@ -205,11 +122,11 @@ INLINE void attention(
         size_t seen = causal ? smaller(keys, i + m) : keys;
         vf factors[2];
         turn((ck_rows){q.base + (ptrdiff_t)i * q.row, q.row}, m, width, qt);
-        product(height, tile_width, false, seen, columns, width, (Matrix){k.base, k.row, 1}, qt, BLOCK, scores, BLOCK);
+        multiply(height, tile_width, zero, seen, columns, width, (Matrix){k.base, k.row, 1}, qt, BLOCK, scores, BLOCK);
         softmax_powers(scores, columns, seen, scale, causal, i, factors);
         factors[0] = 1.0f / factors[0], factors[1] = 1.0f / factors[1];
-        product(
-            height, tile_width, false, width, columns, seen, (Matrix){v.base, 1, v.row}, scores, BLOCK, results, BLOCK);
+        multiply(
+            height, tile_width, zero, width, columns, seen, (Matrix){v.base, 1, v.row}, scores, BLOCK, results, BLOCK);
         turn_back(results, factors, m, width, out + (ptrdiff_t)i * out_row, out_row);
     }
 }
@@ -291,15 +208,15 @@ INLINE void backward_queries(
         turn(dy_rows, m, width, w.dyt);
         pack(q_rows, m, width, w.lanes, w.q);
         pack(dy_rows, m, width, w.lanes, w.dy);
-        product(height, tile_width, false, seen, columns, width, (Matrix){w.k, row, 1}, w.qt, BLOCK, w.weights, BLOCK);
-        product(height, tile_width, false, seen, columns, width, (Matrix){w.v, row, 1}, w.dyt, BLOCK, w.slopes, BLOCK);
+        multiply(height, tile_width, zero, seen, columns, width, (Matrix){w.k, row, 1}, w.qt, BLOCK, w.weights, BLOCK);
+        multiply(height, tile_width, zero, seen, columns, width, (Matrix){w.v, row, 1}, w.dyt, BLOCK, w.slopes, BLOCK);
         softmax_powers(w.weights, columns, seen, scale, causal, i, sums);
         if (columns > LANES) slopes_of_scores(2, w.weights, w.slopes, seen, scale, sums);
         else slopes_of_scores(1, w.weights, w.slopes, seen, scale, sums);
-        product(height, tile_width, false, width, columns, seen, (Matrix){w.k, 1, row}, w.slopes, BLOCK, w.dqt, BLOCK);
+        multiply(height, tile_width, zero, width, columns, seen, (Matrix){w.k, 1, row}, w.slopes, BLOCK, w.dqt, BLOCK);
         turn_back(w.dqt, ones, m, width, dq + (ptrdiff_t)i * dq_row, dq_row);
-        product(height, tile_width, true, seen, w.lanes, m, (Matrix){w.weights, BLOCK, 1}, w.dy, lanes, w.dv, lanes);
-        product(height, tile_width, true, seen, w.lanes, m, (Matrix){w.slopes, BLOCK, 1}, w.q, lanes, w.dk, lanes);
+        multiply(height, tile_width, sum, seen, w.lanes, m, (Matrix){w.weights, BLOCK, 1}, w.dy, lanes, w.dv, lanes);
+        multiply(height, tile_width, sum, seen, w.lanes, m, (Matrix){w.slopes, BLOCK, 1}, w.q, lanes, w.dk, lanes);
     }
 }
 
@@ -324,8 +241,8 @@ BACKWARD(baseline, 2, 1)
 #if defined(__x86_64__) && defined(__linux__)
 __attribute__((target("arch=x86-64-v3"))) ATTENTION(v3, 6, 1)
 __attribute__((target("arch=x86-64-v3"))) BACKWARD(v3, 6, 1)
-__attribute__((target("arch=x86-64-v4"))) ATTENTION(v4, 8, 2)
-__attribute__((target("arch=x86-64-v4"))) BACKWARD(v4, 8, 2)
+__attribute__((target("arch=x86-64-v4"))) ATTENTION(v4, 12, 2)
+__attribute__((target("arch=x86-64-v4"))) BACKWARD(v4, 12, 2)
 
 #define DISPATCH(suffix, ...)                                                                                          \
     if (__builtin_cpu_supports("x86-64-v4")) v4_##suffix(__VA_ARGS__);                                                 \

@@ -1,8 +1,8 @@
 // Attention over short sequences, such as the frames at one place of the picture: at most 16 positions.
 //
 // Here lanes are channels. A row holds the channels of all places and heads side by side, so a vector of 16 channels is
-// a piece of one head or several whole heads, and every vector is worked on by itself: nothing is packed, and a row is
-// cut into chunks anywhere between heads. Scores stand in all lanes of their head, which makes softmax plain arithmetic.
+// a piece of one head or several whole heads, and every vector is worked on by itself; a row may be cut into chunks
+// anywhere between heads.
 
 #include <float.h>
 

@@ -206,15 +206,14 @@ extension Kernels {
             return product(
                 MatrixView(base: x, stride: depth), kernel, m: rows, n: out, k: depth, bias: bias, into: y)
         }
+        let right = RightMatrix(kernel, rows: depth, columns: out, forProductsOf: rows)
         forPieces(of: rows, size: panelRows(depth: depth, of: rows)) { range in
             let panel = Storage(count: range.count * depth)
             withExtendedLifetime(panel) {
                 gather(x, window, range, into: panel.base)
-                let to = y + range.lowerBound * out
-                sgemm(
-                    MatrixView(base: panel.base, stride: depth), kernel, m: range.count, n: out, k: depth, into: to,
-                    stride: out)
-                if let bias { ck_add_row(to, bias, to, range.count, out) }
+                right.product(
+                    MatrixView(base: panel.base, stride: depth), fromRow: 0, column: 0, m: range.count, n: out,
+                    k: depth, bias: bias, into: y + range.lowerBound * out, stride: out)
             }
         }
     }

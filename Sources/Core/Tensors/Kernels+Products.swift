@@ -117,7 +117,8 @@ extension Kernels {
             let down = min(wanted, max(1, m / 96))
             let across = min((wanted + down - 1) / down, max(1, n / 96))
             rows = Tiling.rounded((m + down - 1) / down)
-            columns = Tiling.rounded((n + across - 1) / across)
+            columns = (n + across - 1) / across
+            columns = (columns + RightMatrix.panel - 1) / RightMatrix.panel * RightMatrix.panel
             let deep = min(8, wanted / (down * across), k / 512)
             if deep > 1 { depth = Tiling.rounded((k + deep - 1) / deep) }
         }
@@ -138,17 +139,17 @@ extension Kernels {
         let deep = max(1, (k + tiling.depth - 1) / max(1, tiling.depth))
         let partial = deep > 1 ? Storage(count: deep * m * n) : nil
         let results = partial?.base ?? to
+        let right = RightMatrix(b, rows: k, columns: n, forProductsOf: m)
         ThreadPool.shared.parallel(down * across * deep) { tile in
             let (layer, place) = (tile / (down * across), tile % (down * across))
             let (i, j) = (place / across * tiling.rows, place % across * tiling.columns)
             let (rows, columns) = (min(tiling.rows, m - i), min(tiling.columns, n - j))
             let start = layer * tiling.depth
             let result = results + layer * m * n + i * n + j
-            sgemm(
-                a.from(row: i, column: start), b.from(row: start, column: j),
-                m: rows, n: columns, k: min(tiling.depth, k - start), into: result, stride: n)
-            guard let bias, deep == 1 else { return }
-            addBias(bias + j, to: result, rows: rows, columns: columns, stride: n)
+            let shift = deep == 1 ? bias.map { bias in bias + j } : nil
+            right.product(
+                a.from(row: i, column: start), fromRow: start, column: j, m: rows, n: columns,
+                k: min(tiling.depth, k - start), bias: shift, into: result, stride: n)
         }
         guard let partial else { return }
         withExtendedLifetime(partial) {
@@ -164,7 +165,7 @@ extension Kernels {
         }
     }
 
-    private static func addBias(
+    static func addBias(
         _ bias: UnsafePointer<Float>, to result: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int
     ) {
         guard columns != stride else { return ck_add_row(result, bias, result, rows, columns) }

@@ -22,8 +22,8 @@ public final class ThreadPool: Sendable {
     /// How many threads take part in a region; the number of cores of the machine until it is set.
     public static var width: Int { shared.wantedWidth.load(ordering: .relaxed) }
 
-    /// Rounds of watching before a worker sleeps, some 80 µs.
-    private static let watchingRounds = 2000
+    /// Rounds of watching before a worker sleeps, some 100 µs.
+    private static let watchingRounds = 4000
     /// What `entrants` is while no region is open.
     private static let closed = -1
 
@@ -38,6 +38,11 @@ public final class ThreadPool: Sendable {
     /// A worker that comes late finds it closed and never sees the job.
     private let entrants = Atomic<Int>(ThreadPool.closed)
     private let nextChunk = Atomic<Int>(0)
+    /// Until when, in nanoseconds, regions run on the calling thread alone; 0 for no such time.
+    ///
+    /// A worker that other processes keep from its core holds up every region by a scheduler's slice, a hundred regions
+    /// long. Then working alone is faster, and leaves the core to them.
+    private let aloneUntil = Atomic<UInt64>(0)
     private let sleepers = Atomic<Int>(0)
     private let bed = Bed()
     private let job = Job()
@@ -52,13 +57,14 @@ public final class ThreadPool: Sendable {
     /// `body` must be safe to run at once for different chunks; the compiler does not check that.
     public func parallel(_ chunks: Int, _ body: (Int) -> Void) {
         let width = wantedWidth.load(ordering: .relaxed)
-        guard chunks > 1, width > 1, !isTaken.exchange(true, ordering: .acquiring) else {
+        guard chunks > 1, width > 1, !isAlone(), !isTaken.exchange(true, ordering: .acquiring) else {
             for chunk in 0..<max(0, chunks) { body(chunk) }
             return
         }
         defer { isTaken.store(false, ordering: .releasing) }
         startWorkers(width - 1)
         withoutActuallyEscaping(body) { body in
+            let begin = ThreadPool.now()
             job.open(body, chunks: chunks)
             nextChunk.store(0, ordering: .relaxed)
             entrants.store(0, ordering: .releasing)
@@ -66,15 +72,37 @@ public final class ThreadPool: Sendable {
             if sleepers.load(ordering: .sequentiallyConsistent) > 0 { bed.wakeAll() }
             work(body, chunks)
             // All chunks are taken; those still at one finish it.
+            let finished = ThreadPool.now()
             var rounds = 0
             while !entrants.compareExchange(
                 expected: 0, desired: ThreadPool.closed, ordering: .acquiringAndReleasing
             ).exchanged {
                 rounds += 1
-                if rounds % 1000 == 0 { sched_yield() } else { ck_pause() }
+                if rounds % 200 == 0 { sched_yield() } else { ck_pause() }
             }
             job.close()
+            // Waiting takes one chunk at most, unless the worker was not running.
+            if rounds > 0 { considerWorkingAlone(worked: finished - begin, waited: ThreadPool.now() - finished) }
         }
+    }
+
+    private func isAlone() -> Bool {
+        let end = aloneUntil.load(ordering: .relaxed)
+        guard end != 0 else { return false }
+        guard ThreadPool.now() >= end else { return true }
+        aloneUntil.store(0, ordering: .relaxed)
+        return false
+    }
+
+    private func considerWorkingAlone(worked: UInt64, waited: UInt64) {
+        guard waited > 200_000 + 2 * worked else { return }
+        aloneUntil.store(ThreadPool.now() + 10 * waited, ordering: .relaxed)
+    }
+
+    private static func now() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
     private func work(_ body: (Int) -> Void, _ chunks: Int) {

@@ -75,6 +75,19 @@ void ck_layer_norm_backward(
     const float *dy, const float *x, const float *weight, const float *mean, const float *rstd, float *dx,
     float *dweight, float *dbias, size_t rows, size_t c);
 
+// MARK: products
+
+// Whether this processor has registers enough for the functions below to beat a BLAS.
+bool ck_has_panel_product(void);
+// b [depth, columns] → panels of 32 columns, each [depth, 32], zeros beyond the last column. One stride of b is 1.
+void ck_pack_panels(
+    const float *b, ptrdiff_t b_row, ptrdiff_t b_column, size_t depth, size_t columns, float *panels);
+// c [m, columns] = a [m, depth] · b + bias (or null). Panel j of b begins at panels + j * panel_stride and has rows
+// b_row apart: packed panels, or a matrix as it lies (stride 32) if its columns fill vectors.
+void ck_panel_product(
+    const float *a, ptrdiff_t a_row, ptrdiff_t a_column, const float *panels, size_t panel_stride, ptrdiff_t b_row,
+    const float *bias, float *c, ptrdiff_t c_row, size_t m, size_t columns, size_t depth);
+
 // MARK: attention, one head
 
 // Where the rows of a head lie: `row` floats from one position to the next.

@@ -1,10 +1,11 @@
 import Artifacts
-import Command
 import Foundation
 import Logging
 import StageKit
 import Synchronization
 import Testing
+
+@testable import Command
 
 /// A folder of its own for one test, with what a stage is handed.
 private struct Bench: ~Copyable {
@@ -213,14 +214,14 @@ private struct Bench: ~Copyable {
         let bench = try Bench()
         let root = bench.root.path(percentEncoded: false)
         let mark = "\(root)/alive"
-        await #expect(processExitsWith: .signal(SIGKILL)) { [mark] in
+        await #expect(processExitsWith: .signal(SIGKILL)) { [mark = mark as String] in
             _ = try Bench().run(
                 ["sh", "-c", "trap '' TERM HUP; (while :; do touch \"$0\"; sleep 0.02; done) & wait", mark],
                 checkCancellation: { if FileManager.default.fileExists(atPath: mark) { kill(getpid(), SIGKILL) } })
         }
-        Thread.sleep(forTimeInterval: 0.1)
+        try await Task.sleep(for: .milliseconds(100))
         try FileManager.default.removeItem(atPath: mark)
-        Thread.sleep(forTimeInterval: 0.2)
+        try await Task.sleep(for: .milliseconds(200))
         #expect(!FileManager.default.fileExists(atPath: mark))
     }
 

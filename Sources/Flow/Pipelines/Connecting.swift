@@ -102,7 +102,7 @@ extension Planner {
                 "the input `\(port.name)` of step `\(declaration.name)` takes \(port.kind), this is \(feed.kind)",
                 help: matching(port.kind, except: declaration.name))
         }
-        guard !port.takesMany else { return }
+        guard !port.takesMany, !feeds.contains(where: { port.kind != .any && $0.kind != port.kind }) else { return }
         if feeds.count > 1 {
             problems.add(
                 entry.value.place,

@@ -51,7 +51,7 @@ extension Planner {
             multiplied[declaration.name] = here
             var cache: [Int: (Value, Place)?] = [:]
             for (coordinate, id) in here.instances {
-                let element = element(coordinate, of: here)
+                let element = element(coordinate, of: declaration)
                 guard
                     let settings = settings(
                         of: declaration, stage, model: model?.set, element: element, coordinate, &cache)
@@ -154,8 +154,9 @@ extension Planner {
         return words.isEmpty && !here.axes.isEmpty ? ["default"] : words
     }
 
-    private func element(_ coordinate: Coordinate, of here: Multiplied) -> Element? {
-        guard let index = coordinate.element, let root = here.root, case .elements(let elements, _)? = each[root] else {
+    /// The element of the step's own list; a step that goes through another's elements has artifacts instead.
+    private func element(_ coordinate: Coordinate, of declaration: StepDeclaration) -> Element? {
+        guard let index = coordinate.element, case .elements(let elements, _)? = each[declaration.name] else {
             return nil
         }
         return elements[index]

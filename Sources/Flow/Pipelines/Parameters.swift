@@ -174,7 +174,11 @@ extension Planner {
                         declaration.name, declaration.type, given.written, in: user, at: given.place, isDeclared: true))
                 given.isUsed = true
             } else {
-                if declaration.standard == nil {
+                // A key that is nearly the name is reported as unknown, with the right name: once is enough.
+                let unknown = document.entries.map(\.name).filter {
+                    !Document.fixedKeys.contains($0) && user.parameters[$0] == nil
+                }
+                if declaration.standard == nil, Suggestion.nearest(declaration.name, among: unknown) == nil {
                     problems.add(
                         document["template"]?.value.place ?? Place(document.source),
                         "template `\(template.name)` needs `\(declaration.name)`",
@@ -206,7 +210,7 @@ extension Planner {
         if let bound = parameter.bound { return bound }
         if let start = resolving.firstIndex(where: { $0 === parameter }) {
             let path = (resolving[start...].map(\.name) + [parameter.name]).joined(separator: " -> ")
-            problems.add(parameter.place, "the value stands for itself: \(path)")
+            problems.add(parameter.written?.place ?? parameter.place, "the value stands for itself: \(path)")
             return .failed
         }
         resolving.append(parameter)

@@ -45,6 +45,7 @@ final class Planner {
             document["name"].flatMap { text($0.value, "`name`") }
             ?? (source.name as NSString).lastPathComponent.split(separator: ".").first.map(String.init) ?? "pipeline"
         let template = template(of: document)
+        if template == nil, document["template"] != nil, document["parameters"] != nil { return nil }
         let scope = userScope(document, template: template)
         let profile = profile(document)
         declareSteps(document, scope: scope, template: template)
@@ -108,6 +109,7 @@ final class Planner {
     /// Complains about keys that are not among those allowed.
     func allow(_ keys: [String], in entries: [Written.Entry], of what: String) {
         for entry in entries where !keys.contains(entry.name) {
+            if problems.isEnough() { break }
             problems.add(
                 entry.keyPlace, "\(what) has no key `\(entry.name)`",
                 help: Suggestion.help(entry.name, among: keys, all: "keys"))

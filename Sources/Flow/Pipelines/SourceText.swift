@@ -95,6 +95,7 @@ struct Place: Hashable, Sendable {
 final class Problems {
     private var found: [Diagnostic] = []
     private var seen: Set<Diagnostic> = []
+    private var hidden = 0
     private var order: [String: Int] = [:]
     private(set) var sources: [SourceText] = []
 
@@ -111,10 +112,28 @@ final class Problems {
     func add(_ place: Place, _ message: String, help: [String] = []) { add(place.diagnostic(message, help: help)) }
 
     func add(_ diagnostic: Diagnostic) {
+        guard !isFull else {
+            hidden += 1
+            return
+        }
         if seen.insert(diagnostic).inserted { found.append(diagnostic) }
     }
 
+    /// Nobody reads more than this.
+    private var isFull: Bool { found.count >= 200 }
+
+    /// Whether a loop should stop, because nothing that it finds would be shown.
+    func isEnough() -> Bool {
+        if isFull { hidden += 1 }
+        return isFull
+    }
+
     var sorted: [Diagnostic] {
+        let rest = Diagnostic(place: nil, origin: found.first?.origin ?? "", message: "further errors are not shown")
+        return shown + (hidden > 0 ? [rest] : [])
+    }
+
+    private var shown: [Diagnostic] {
         found.enumerated().sorted { left, right in
             func rank(_ item: (offset: Int, element: Diagnostic)) -> [Int] {
                 [

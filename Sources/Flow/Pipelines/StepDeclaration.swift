@@ -153,6 +153,7 @@ extension Planner {
         let known = Document.fixedKeys + Self.knownParameters.map(\.name)
         let declared = scope.names + (template?.parameters.map(\.name) ?? [])
         for entry in document.entries where !known.contains(entry.name) && !declared.contains(entry.name) {
+            if problems.isEnough() { break }
             let candidates = known + declared.filter { !known.contains($0) }
             problems.add(
                 entry.keyPlace, "there is no key `\(entry.name)`",

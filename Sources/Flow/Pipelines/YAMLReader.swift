@@ -232,16 +232,16 @@ enum YAMLReader {
         switch error {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):
-            let words = SyntaxWords(
-                problem,
-                after: source.line(mark.line).map { line in
-                    line.unicodeScalars.dropFirst(mark.column - 1).first
-                } ?? nil)
-            let since = context.flatMap { context -> String? in
-                guard context.mark.line > 0, context.mark.line < mark.line else { return nil }
-                return "it began in line \(context.mark.line)"
+            let next = source.line(mark.line).flatMap { $0.unicodeScalars.dropFirst(mark.column - 1).first }
+            let words = SyntaxWords(problem, before: next)
+            let start = context.flatMap { $0.mark.line > 0 && $0.mark.line <= mark.line ? $0.mark : nil }
+            // What never ends is best shown where it began.
+            if problem == "found unexpected end of stream" || source.line(mark.line) == nil, let start {
+                return place(start).diagnostic(words.message, help: words.help)
             }
-            return place(mark).diagnostic(words.message, help: words.help + (since.map { [$0] } ?? []))
+            let isNews = start.map { $0.line < mark.line } ?? false && !source.isFlag && !error.isOfComposer
+            return place(mark).diagnostic(
+                words.message, help: words.help + (isNews ? ["it began in line \(start?.line ?? 1)"] : []))
         case .duplicatedKeysInMapping(let names, let context):
             let name = names.first ?? "?"
             let first = place(context.mark)
@@ -275,12 +275,19 @@ enum YAMLReader {
     }
 }
 
+extension YamlError {
+    fileprivate var isOfComposer: Bool {
+        guard case .composer = self else { return false }
+        return true
+    }
+}
+
 /// What libyaml says, in words that help.
 private struct SyntaxWords {
     let message: String
     var help: [String] = []
 
-    init(_ problem: String, after scalar: Unicode.Scalar?) {
+    init(_ problem: String, before scalar: Unicode.Scalar?) {
         switch problem {
         case "found character that cannot start any token" where scalar == "\t":
             message = "a tab cannot indent in YAML"
@@ -306,7 +313,8 @@ private struct SyntaxWords {
         case "did not find expected ',' or '}'":
             message = "expected `,` or `}` in this map"
         case "found unexpected end of stream":
-            message = "the file ends inside quotes"
+            message = "these quotes are never closed"
+            help = ["add the closing quote"]
         case "found undefined alias":
             message = "this alias stands for nothing: no `&name` before it"
         case "but found another document":

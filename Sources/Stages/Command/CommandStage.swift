@@ -12,11 +12,11 @@ public import StageKit
 public struct CommandStage: Stage {
     /// What a step of this stage says.
     public struct Settings: StageSettings {
-        @Setting("the program and its arguments") public var run: [String] = []
+        @Setting("the program and its arguments") var run: [String] = []
         @Setting("environment variables of the program, besides PATH, HOME, LANG and TMPDIR")
-        public var environment: [String: String] = [:]
-        @Setting("names of the inputs, filled in from `inputs:`") public var inputs: [String] = []
-        @Setting("kinds of the outputs, filled in from `outputs:`") public var outputs: [String: String] = [:]
+        var environment: [String: String] = [:]
+        @Setting("names of the inputs, filled in from `inputs:`") var inputs: [String] = []
+        @Setting("kinds of the outputs, filled in from `outputs:`") var outputs: [String: String] = [:]
 
         /// A program that is not there yet.
         public init() {}

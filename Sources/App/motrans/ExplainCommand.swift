@@ -36,6 +36,7 @@ struct ExplainCommand: ParsableCommand {
 
     private func text(_ explanation: Explanation) -> [String] {
         let newer = explanation.newer
+        if explanation.isRepeated { return ["\(explanation.step) in run \(newer.run): as above"] }
         var lines = ["\(explanation.step) in run \(newer.run): \(newer.cause)"]
         guard let older = explanation.older else {
             return lines + ["  no earlier attempt is known to compare it with"]
@@ -57,7 +58,8 @@ struct ExplainCommand: ParsableCommand {
     private func fields(_ explanation: Explanation) -> [(String, Value)] {
         [
             ("step", .string(explanation.step)), ("newer", side(explanation.newer)),
-            ("older", explanation.older.map(side) ?? .null), ("changes", .list(explanation.changes.map(change))),
+            ("older", explanation.older.map(side) ?? .null), ("repeated", .bool(explanation.isRepeated)),
+            ("changes", .list(explanation.changes.map(change))),
         ]
     }
 

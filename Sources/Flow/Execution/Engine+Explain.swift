@@ -16,8 +16,8 @@ extension Engine {
     ) throws -> [Explanation] {
         try lineage.read { reader in
             let names = try names(of: step, pipeline, run, reader)
-            let explainer = Explainer(reader: reader, pipeline: pipeline)
             return try names.map { name in
+                var explainer = Explainer(reader: reader, pipeline: pipeline)
                 guard let newer = try explainer.attempt(at: name, in: run) else {
                     throw Self.neverTried(name, run)
                 }
@@ -55,6 +55,13 @@ extension Engine {
 private struct Explainer {
     let reader: LineageReader
     let pipeline: String?
+    /// Comparisons that were told in full: a step that feeds many would be told many times.
+    private var told: Set<[AttemptID?]> = []
+
+    init(reader: LineageReader, pipeline: String?) {
+        self.reader = reader
+        self.pipeline = pipeline
+    }
 
     /// The latest attempt at a step, or the one whose outputs a run used.
     func attempt(at step: String, in run: RunID?) throws -> AttemptRecord? {
@@ -72,11 +79,12 @@ private struct Explainer {
             .min { $0.1 < $1.1 }?.0
     }
 
-    func explain(_ newer: AttemptRecord, against older: AttemptRecord?) throws -> Explanation {
-        let changes = older.map { newer.attempt.record.changes(from: $0.attempt.record) } ?? []
+    mutating func explain(_ newer: AttemptRecord, against older: AttemptRecord?) throws -> Explanation {
+        let isFirst = told.insert([newer.id, older?.id]).inserted
+        let changes = isFirst ? older.map { newer.attempt.record.changes(from: $0.attempt.record) } ?? [] : []
         return Explanation(
             step: newer.attempt.step, newer: side(newer), older: older.map(side),
-            changes: try changes.map { try follow($0, newer, older) })
+            changes: try changes.map { try follow($0, newer, older) }, isRepeated: !isFirst)
     }
 
     private func side(_ attempt: AttemptRecord) -> Explanation.Side {
@@ -85,7 +93,7 @@ private struct Explainer {
             cause: attempt.attempt.cause, started: attempt.attempt.started)
     }
 
-    private func follow(
+    private mutating func follow(
         _ change: KeyChange, _ newer: AttemptRecord, _ older: AttemptRecord?
     ) throws -> Explanation.Change {
         guard case .input(let port) = change.subject else {

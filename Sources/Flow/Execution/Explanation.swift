@@ -52,4 +52,6 @@ public struct Explanation: Sendable {
     ///
     /// Empty: the same work again, for `newer.cause`.
     public let changes: [Change]
+    /// Whether the same comparison was told in full before, on another way up, and so has no changes here.
+    public let isRepeated: Bool
 }

@@ -63,7 +63,7 @@ struct BadInputTests {
         try workspace.edit("p.yaml", "rank: 2}\n  motion", "rank: two}\n  motion")
         let outcome = try workspace.motrans("validate", "p.yaml")
         #expect(outcome.status == 2)
-        for place in ["p.yaml:1:10", "p.yaml:5:1", "p.yaml:14:33"] {
+        for place in ["p.yaml:1:10", "p.yaml:5:1", "p.yaml:14:32"] {
             #expect(outcome.errors.contains("\(place): error:"), "\(outcome.errors)")
         }
     }

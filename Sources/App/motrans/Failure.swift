@@ -34,14 +34,14 @@ enum Failure {
         case let failure as CommandFailure: failure.status
         case is PipelineError: .usage
         case is CancellationError: .interrupted
-        case let error as ExecutionError: status(of: error)
-        case let error as StorageError: status(of: error)
+        case let error as ExecutionError: executionStatus(error)
+        case let error as StorageError: storageStatus(error)
         case is LineageError: .storeUnavailable
         default: nil
         }
     }
 
-    private static func status(of error: ExecutionError) -> ExitStatus {
+    private static func executionStatus(_ error: ExecutionError) -> ExitStatus {
         switch error {
         case .unknownStep, .notFound, .ambiguous: .notFound
         case .modelPartMissing, .unreadable, .wouldOverwrite: .usage
@@ -50,7 +50,7 @@ enum Failure {
         }
     }
 
-    private static func status(of error: StorageError) -> ExitStatus {
+    private static func storageStatus(_ error: StorageError) -> ExitStatus {
         switch error {
         case .missing, .damaged, .notAnArtifact: .integrity
         case .exists: .usage

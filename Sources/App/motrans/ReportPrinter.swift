@@ -9,6 +9,7 @@ import StageKit
 struct ReportPrinter {
     let console: Console
     let engine: Engine
+    let isQuiet: Bool
 
     func show(_ report: RunReport, of plan: Plan) throws {
         var table = Table([("step", .left), ("done", .left), ("why", .left)])
@@ -22,6 +23,7 @@ struct ReportPrinter {
                 console.result("\n" + (try ScoreTable(artifact: scores, store: engine.store).table().text))
             }
         }
+        guard !isQuiet else { return }
         let hits = report.steps.count { $0.outcome == .hit }
         let ran = report.steps.count { if case .done = $0.outcome { true } else { false } }
         console.note("\(report.outcome.rawValue): \(ran) ran, \(hits) hit, \(Readable.duration(report.seconds))")

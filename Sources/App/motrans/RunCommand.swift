@@ -47,7 +47,7 @@ struct RunCommand: AsyncParsableCommand {
         let work = Task { try await engine.run(plan, request) { printer.show($0) } }
         let signals = Signals(console: console) { work.cancel() }
         let report = try await work.value
-        if !json { try ReportPrinter(console: console, engine: engine).show(report, of: plan) }
+        if !json { try ReportPrinter(console: console, engine: engine, isQuiet: quiet).show(report, of: plan) }
         switch report.outcome {
         case .succeeded: return
         case .failed: throw ExitCode(ExitStatus.stepFailed.rawValue)

@@ -10,7 +10,8 @@ public struct LineageDatabase: Sendable {
     public let file: URL
     /// Whether it may not be written.
     public let isReadOnly: Bool
-    let pool: DatabasePool
+    /// One connection: a pool would write into a file that it only opens, and a run with nothing to do writes nothing.
+    let queue: DatabaseQueue
 
     /// Opens `lineage.sqlite` in a cache folder, makes it when it is missing, and brings it up to date.
     ///
@@ -35,10 +36,13 @@ public struct LineageDatabase: Sendable {
         var configuration = Configuration()
         configuration.readonly = readOnly
         configuration.busyMode = .timeout(Self.patience)
-        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+        configuration.prepareDatabase { database in
+            if !readOnly { try database.execute(sql: "PRAGMA journal_mode = WAL") }
+            try database.execute(sql: "PRAGMA synchronous = FULL")
+        }
         do {
-            pool = try Self.open(path, configuration)
-            try Self.migrate(pool, to: schema, path: path, readOnly: readOnly)
+            queue = try Self.open(path, configuration)
+            try Self.migrate(queue, to: schema, path: path, readOnly: readOnly)
         } catch {
             throw Self.translate(error, path: path, "open the database")
         }
@@ -47,20 +51,20 @@ public struct LineageDatabase: Sendable {
     /// Seconds that a writer waits for another one.
     private static let patience: TimeInterval = 30
 
-    /// Opens the pool; again when another process switches the new file to WAL at the same moment, for which SQLite does
+    /// Opens the file; again when another process switches the new file to WAL at the same moment, for which SQLite does
     /// not wait by itself.
-    private static func open(_ path: String, _ configuration: Configuration) throws -> DatabasePool {
+    private static func open(_ path: String, _ configuration: Configuration) throws -> DatabaseQueue {
         let end = ContinuousClock.now + .seconds(patience)
         while true {
             do {
-                return try DatabasePool(path: path, configuration: configuration)
+                return try DatabaseQueue(path: path, configuration: configuration)
             } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY && ContinuousClock.now < end {
                 Thread.sleep(forTimeInterval: 0.01)
             }
         }
     }
 
-    private static func migrate(_ pool: DatabasePool, to schema: Schema, path: String, readOnly: Bool) throws {
+    private static func migrate(_ queue: DatabaseQueue, to schema: Schema, path: String, readOnly: Bool) throws {
         func version(_ database: Database) throws -> Int {
             let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
             guard version <= schema.version else {
@@ -73,13 +77,13 @@ public struct LineageDatabase: Sendable {
             }
             return version
         }
-        var reached = try pool.read(version)
+        var reached = try queue.read(version)
         guard reached < schema.version else { return }
         guard !readOnly else {
             throw LineageError.corrupt(path: path, reason: "it is of an older version; run the tool once with writing")
         }
         while reached < schema.version {
-            reached = try pool.write { database in
+            reached = try queue.write { database in
                 // Another process may have gone ahead meanwhile.
                 let now = try version(database)
                 guard now < schema.version else { return now }
@@ -94,7 +98,7 @@ public struct LineageDatabase: Sendable {
     /// Runs queries on one snapshot of the database.
     public func read<Result>(_ body: (LineageReader) throws -> Result) throws -> Result {
         do {
-            return try pool.read { try body(LineageReader(database: $0)) }
+            return try queue.read { try body(LineageReader(database: $0)) }
         } catch {
             throw Self.translate(error, path: file.path(percentEncoded: false), "read")
         }
@@ -108,7 +112,7 @@ public struct LineageDatabase: Sendable {
         _ operation: String, durable: Bool = true, _ body: (Database) throws -> Result
     ) throws -> Result {
         do {
-            return try pool.writeWithoutTransaction { database in
+            return try queue.writeWithoutTransaction { database in
                 if !durable { try database.execute(sql: "PRAGMA synchronous = NORMAL") }
                 defer { if !durable { try? database.execute(sql: "PRAGMA synchronous = FULL") } }
                 var result: Result?

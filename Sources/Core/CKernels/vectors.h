@@ -16,7 +16,8 @@
 // A product and a sum may be one rounding where the processor has it. No other liberty is taken with the arithmetic.
 #pragma clang fp contract(fast)
 
-#if defined(__x86_64__) && defined(__linux__)
+// The loader's choice comes before the thread sanitizer has begun, so its builds make do with the baseline.
+#if defined(__x86_64__) && defined(__linux__) && !__has_feature(thread_sanitizer)
 #define KERNEL __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
 #define KERNEL

@@ -11,7 +11,8 @@ INLINE void normalise(
     for (size_t r = 0; r < rows; r++, x += c, y += c)
         for (size_t i = 0; i < c; i += LANES) {
             size_t n = c - i;
-            vf z = (load_up_to(x + i, n) - load_up_to(centre + i, n)) * load_up_to(factor + i, n) + load_up_to(shift + i, n);
+            vf offset = load_up_to(x + i, n) - load_up_to(centre + i, n);
+            vf z = offset * load_up_to(factor + i, n) + load_up_to(shift + i, n);
             store_up_to(y + i, silu ? silu_v(z) : z, n);
         }
 }

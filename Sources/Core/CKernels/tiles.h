@@ -24,8 +24,8 @@ typedef struct {
 } Matrix;
 
 INLINE void tile(
-    const int height, const int width, const Start start, const float *bias, size_t depth, Matrix a, const float *b, ptrdiff_t b_row,
-    float *c, ptrdiff_t c_row) {
+    const int height, const int width, const Start start, const float *bias, size_t depth, Matrix a, const float *b,
+    ptrdiff_t b_row, float *c, ptrdiff_t c_row) {
     vf sums[TALLEST][2];
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++)

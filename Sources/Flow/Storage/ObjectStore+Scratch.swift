@@ -8,7 +8,7 @@ public import Foundation
 extension ObjectStore {
     /// Makes the scratch folder of an attempt, `tmp/ATTEMPT`, owned by this process.
     ///
-    /// Beside it lies `tmp/ATTEMPT.owner`, written first: so no folder is ever without an owner, and what dead processes
+    /// Beside it lies `tmp/ATTEMPT.owner`, made first: so no folder is ever without an owner, and what dead processes
     /// leave can be told from what live ones use.
     /// - Throws: `StorageError.exists` when the attempt already has one.
     public func makeScratch(_ attempt: String, owner: ProcessIdentity = .current) throws(StorageError) -> URL {
@@ -29,8 +29,10 @@ extension ObjectStore {
             throw .system(operation: "make", path: "\(path).owner", errno: errno)
         }
         guard mkdir(path, 0o777) == 0 else {
-            if errno == EEXIST { throw .exists(path: path) }
-            throw .system(operation: "make the folder", path: path, errno: errno)
+            let number = errno
+            unlink("\(path).owner")
+            if number == EEXIST { throw .exists(path: path) }
+            throw .system(operation: "make the folder", path: path, errno: number)
         }
         return URL(filePath: path, directoryHint: .isDirectory)
     }

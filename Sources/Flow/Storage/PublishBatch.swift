@@ -1,5 +1,7 @@
 public import Artifacts
+import Dispatch
 public import Foundation
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -96,9 +98,22 @@ public struct PublishBatch: ~Copyable {
             folders.insert(store.folder(of: object.digest))
             if !store.refresh(object.digest, size: object.size) { fresh.append(object) }
         }
-        for object in fresh { try OpenFile(object.path, O_RDONLY).synchronise() }
+        try Self.together(fresh.map(\.path)) { (path) throws(StorageError) in
+            try OpenFile(path, O_RDONLY).synchronise()
+        }
         for object in fresh { try store.name(object.path, object.digest) }
-        for folder in folders.sorted() { try Folders.synchronise(folder) }
+        try Self.together(folders.sorted(), Folders.synchronise)
+    }
+
+    /// Waits for many things at once, so that one commit of the file system's journal serves all of them.
+    private static func together(
+        _ paths: [String], _ wait: @Sendable (String) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        let failure = Mutex<StorageError?>(nil)
+        DispatchQueue.concurrentPerform(iterations: paths.count) { index in
+            do throws(StorageError) { try wait(paths[index]) } catch { failure.withLock { $0 = error } }
+        }
+        if let error = failure.withLock({ $0 }) { throw error }
     }
 
     // MARK: Reading files

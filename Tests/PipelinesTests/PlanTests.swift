@@ -87,6 +87,22 @@ extension PlannedStep {
             "run pipelines/templates/embed.sh after a change to a template")
     }
 
+    @Test("the pipelines that the repository ships plan")
+    func shipped() throws {
+        let work = try Workplace()
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../pipelines")
+        let reader = PipelineReader(stages: FakeStages.table, modelFolders: [work.root.appending(path: "models")])
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path(percentEncoded: false))
+            .filter { $0.hasSuffix(".yaml") }
+        #expect(names.contains("turn-box.yaml"))
+        for name in names {
+            #expect(try reader.read(folder.appending(path: name), named: name).check() == [], "\(name)")
+        }
+        let ranks = try reader.read(folder.appending(path: "turn-box-ranks.yaml")).plan
+        #expect(ranks.steps.count { $0.id.name == "motion" } == 3)
+        #expect(ranks.steps.count { $0.id.name == "appearance" } == 1)
+    }
+
     @Test("the starter file of init plans")
     func starter() throws {
         let work = try Workplace()

@@ -10,6 +10,8 @@ final class SourceText: Sendable, Hashable {
     let isFlag: Bool
     /// The decoded text, without a byte order mark.
     let text: String
+    /// Whether characters, Unicode scalars and bytes are the same.
+    let isASCII: Bool
     private let lines: [String]
 
     init(_ text: String, name: String, folder: URL, isFlag: Bool = false) {
@@ -17,6 +19,7 @@ final class SourceText: Sendable, Hashable {
         self.name = name
         self.folder = folder
         self.isFlag = isFlag
+        isASCII = text.utf8.allSatisfy { $0 < 128 }
         lines = Self.lines(of: text)
     }
 

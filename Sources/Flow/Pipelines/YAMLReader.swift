@@ -193,7 +193,8 @@ enum YAMLReader {
             var length = 1
             let start = YAMLReader.column(mark?.column ?? 1, line: line, of: source)
             if case .scalar(let scalar) = node, let text = source.line(line) {
-                length = YAMLReader.length(of: scalar, in: text.dropFirst(start - 1))
+                let rest = source.isASCII ? Substring(text.utf8.dropFirst(start - 1)) : text.dropFirst(start - 1)
+                length = YAMLReader.length(of: scalar, in: rest)
             }
             return Place(source, line: line, column: start, length: length)
         }
@@ -201,7 +202,7 @@ enum YAMLReader {
 
     /// libyaml counts Unicode scalars, people count characters.
     private static func column(_ column: Int, line: Int, of source: SourceText) -> Int {
-        guard let text = source.line(line) else { return column }
+        guard !source.isASCII, let text = source.line(line) else { return column }
         return String(text.unicodeScalars.prefix(max(0, column - 1))).count + 1
     }
 

@@ -30,7 +30,8 @@ enum ProgramSearch {
             }
             return isProgram(program) ? nil : ("there is no program `\(program)`", nil)
         }
-        let path = ProcessInfo.processInfo.environment["PATH"] ?? standardPath
+        // Asked for every step of every run, so without a copy of the whole environment.
+        let path = getenv("PATH").map { String(cString: $0) } ?? standardPath
         let isFound = path.split(separator: ":").contains { isProgram("\($0)/\(program)") }
         return isFound || program.isEmpty
             ? (program.isEmpty ? ("the program has no name", nil) : nil)
@@ -38,8 +39,7 @@ enum ProgramSearch {
     }
 
     private static func isProgram(_ path: String) -> Bool {
-        var isFolder: ObjCBool = false
-        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && !isFolder.boolValue
-            && FileManager.default.isExecutableFile(atPath: path)
+        var status = stat()
+        return access(path, X_OK) == 0 && stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 }

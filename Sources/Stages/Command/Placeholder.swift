@@ -28,6 +28,7 @@ struct Placeholder {
     }
 
     private static func pieces(of argument: String) -> [Piece] {
+        guard argument.utf8.contains(UInt8(ascii: "{")) else { return [.text(argument)] }
         var pieces: [Piece] = []
         var text = ""
         var rest = argument[...]

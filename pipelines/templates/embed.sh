@@ -12,9 +12,9 @@ out=../../Sources/Flow/Pipelines/TemplateTexts.swift
         echo '        ('
         echo "            name: \"$name\","
         echo '            text: #"""'
-        sed 's/^\(..*\)$/                \1/' "$name.yaml"
+        sed 's/^\(..*\)$/            \1/' "$name.yaml"
         echo
-        echo '                """#'
+        echo '            """#'
         echo '        ),'
     done
     echo '    ]'

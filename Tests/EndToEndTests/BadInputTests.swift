@@ -34,6 +34,9 @@ struct BadInputTests {
         Case(
             name: "a prompt with no verb", old: "A robot is turning a box in the snow", new: "A robot, side view",
             says: ["p.yaml:10:", "turning"]),
+        Case(
+            name: "a clip whose prompt has no verb", old: "prompt: A person is turning a box",
+            new: "prompt: A person with a box", says: ["p.yaml:7:", "turning"]),
         Case(name: "unknown model", old: "model: tiny", new: "model: tinny", says: ["p.yaml:3:8: error:", "tinny"]),
         Case(
             name: "unknown template", old: "template: motrans", new: "template: motran",

@@ -97,7 +97,7 @@ struct AuditTests {
         var facts: [String: String] = [:]
         func walk(_ node: LineageTree.Node, _ depth: Int) {
             titles.append(node.title)
-            for fact in node.facts { facts["\(node.title)/\(fact.name)"] = fact.value }
+            for fact in node.facts + node.settings { facts["\(node.title)/\(fact.name)"] = fact.value }
             for edge in node.edges { walk(edge.node, depth + 1) }
         }
         walk(tree.root, 0)

@@ -43,17 +43,40 @@ struct LineageCommand: ParsableCommand {
         }
     }
 
+    /// Columns of a line of settings, before the tree's branches.
+    private static let width = 100
+
     /// A node, its facts, and what hangs below it.
     private func text(_ node: LineageTree.Node) -> [String] {
-        var lines = [node.title + (node.isRepeated ? "  (as above)" : "")]
+        guard !node.isRepeated else { return [node.title + "  (as above)"] }
         let inner = node.edges.isEmpty ? "   " : "│  "
-        lines += node.facts.map { "\(inner)\($0.name): \($0.value)" }
+        var lines = [node.title]
+        lines += facts(node).flatMap(Self.wrap).map { inner + $0 }
         for (index, edge) in node.edges.enumerated() {
             let isLast = index == node.edges.count - 1
-            let below = text(edge.node)
-            for (line, content) in below.enumerated() {
+            for (line, content) in text(edge.node).enumerated() {
                 let branch = line == 0 ? (isLast ? "└─ " : "├─ ") + "\(edge.label): " : (isLast ? "   " : "│  ")
                 lines.append(branch + content)
+            }
+        }
+        return lines
+    }
+
+    /// Facts as lines: settings run on in one, and what is short about a file or model shares its line.
+    private func facts(_ node: LineageTree.Node) -> [String] {
+        let lines = node.facts.map { "\($0.name): \($0.value)" }
+        let settings = node.settings.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
+        return settings.isEmpty ? lines : ["settings: \(settings)"] + lines
+    }
+
+    /// A text in lines of at most `width` columns where it has spaces, the later ones set in.
+    private static func wrap(_ text: String) -> [String] {
+        var lines: [String] = []
+        for word in text.split(separator: " ", omittingEmptySubsequences: false) {
+            if let last = lines.last, last.count + word.count < width {
+                lines[lines.count - 1] = "\(last) \(word)"
+            } else {
+                lines.append(lines.isEmpty ? String(word) : "  \(word)")
             }
         }
         return lines
@@ -64,6 +87,8 @@ struct LineageCommand: ParsableCommand {
             "kind": .string(node.kind.rawValue), "id": .string(node.id), "title": .string(node.title),
             "repeated": .bool(node.isRepeated),
             "facts": .list(node.facts.map { .map(["name": .string($0.name), "value": .string($0.value)]) }),
+            "settings": .map(
+                Dictionary(node.settings.map { ($0.name, .string($0.value)) }, uniquingKeysWith: { $1 })),
             "edges": .list(node.edges.map { .map(["label": .string($0.label), "node": value($0.node)]) }),
         ])
     }

@@ -125,7 +125,9 @@ final class TextRunPrinter: RunPrinter {
                 rate >= 1
                     ? String(format: "%.1f %@s/s", rate, progress.unit)
                     : String(format: "%.1f s/%@", 1 / rate, progress.unit))
-            parts.append("\(Readable.duration(Double(progress.total - progress.done) / rate)) left")
+            if progress.done < progress.total {
+                parts.append("\(Readable.duration(Double(progress.total - progress.done) / rate)) left")
+            }
         }
         return parts.joined(separator: ", ")
     }

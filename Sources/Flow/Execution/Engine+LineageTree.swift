@@ -206,8 +206,8 @@ private struct TreeBuilder {
         let run = try reader.run(work.run)?.run
         var facts: [(name: String, value: String)] = []
         if let element = work.element { facts.append(("element", KeyChange.text(element))) }
-        for field in work.record.fields where field.path.hasPrefix("settings.") {
-            facts.append((String(field.path.dropFirst("settings.".count)), KeyChange.text(field.value)))
+        let settings = work.record.fields.filter { $0.path.hasPrefix("settings.") }.map { field in
+            (name: String(field.path.dropFirst("settings.".count)), value: KeyChange.text(field.value))
         }
         facts += [("key", record.key.hex), ("attempt", record.id.text), ("run", work.run.text)]
         facts.append(("started", work.started.formatted(.iso8601)))
@@ -231,7 +231,8 @@ private struct TreeBuilder {
             }
         }
         return LineageTree.Node(
-            kind: .attempt, id: record.id.text, title: title, facts: facts, edges: edges, isRepeated: false)
+            kind: .attempt, id: record.id.text, title: title, facts: facts, settings: settings, edges: edges,
+            isRepeated: false)
     }
 
     private func source(_ entry: Manifest.Entry) throws -> LineageTree.Node {
@@ -243,12 +244,13 @@ private struct TreeBuilder {
             isRepeated: false)
     }
 
-    private func model(_ use: ModelUse) -> LineageTree.Node {
+    private mutating func model(_ use: ModelUse) -> LineageTree.Node {
+        let title = "\(use.part) \(use.digest.short)"
+        guard seen.insert(use.digest.hex).inserted else { return repeated(.model, use.digest.hex, title) }
         var facts: [(name: String, value: String)] = [("digest", use.digest.hex)]
         if !use.path.isEmpty { facts.append(("folder", use.path)) }
         return LineageTree.Node(
-            kind: .model, id: use.digest.hex, title: "\(use.part) \(use.digest.short)", facts: facts, edges: [],
-            isRepeated: false)
+            kind: .model, id: use.digest.hex, title: title, facts: facts, edges: [], isRepeated: false)
     }
 
     private func repeated(_ kind: LineageTree.Node.Kind, _ id: String, _ title: String) -> LineageTree.Node {

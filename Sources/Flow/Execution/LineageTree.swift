@@ -30,21 +30,24 @@ public struct LineageTree: Sendable {
         public let id: String
         /// One line.
         public let title: String
-        /// Small facts in the order to show them: settings, versions, sizes, prompts.
+        /// Small facts in the order to show them: versions, sizes, prompts, digests.
         public let facts: [(name: String, value: String)]
+        /// Of an attempt, every setting by name, defaults too.
+        public let settings: [(name: String, value: String)]
         /// What it comes from (or what was made of it), each with the name of the port or relation.
         public let edges: [Edge]
         /// Whether it was shown with all below it before, and so has no edges here.
         public let isRepeated: Bool
 
         init(
-            kind: Kind, id: String, title: String, facts: [(name: String, value: String)], edges: [Edge],
-            isRepeated: Bool
+            kind: Kind, id: String, title: String, facts: [(name: String, value: String)],
+            settings: [(name: String, value: String)] = [], edges: [Edge], isRepeated: Bool
         ) {
             self.kind = kind
             self.id = id
             self.title = title
             self.facts = facts
+            self.settings = settings
             self.edges = edges
             self.isRepeated = isRepeated
         }

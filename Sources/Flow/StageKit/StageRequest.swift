@@ -7,14 +7,20 @@ public struct StageRequest: Sendable {
     ///
     /// Ports fed by other steps are absent.
     public let sources: [String: [SourceInput]]
+    /// Files of the user's that other steps hand on, changed or not, by the port at which what was made of them comes
+    /// in: the clips behind `frames`.
+    public let upstream: [String: [SourceInput]]
     /// The element of the step's `for-each`.
     public let element: Value?
     /// The model set, nil when the step has none.
     public let model: ModelSet?
 
     /// A request as it is.
-    public init(sources: [String: [SourceInput]], element: Value?, model: ModelSet?) {
+    public init(
+        sources: [String: [SourceInput]], upstream: [String: [SourceInput]] = [:], element: Value?, model: ModelSet?
+    ) {
         self.sources = sources
+        self.upstream = upstream
         self.element = element
         self.model = model
     }
@@ -59,7 +65,7 @@ public struct StageProblem: Error, Hashable, Sendable {
     public enum Subject: Hashable, Sendable {
         /// A setting by name.
         case setting(String)
-        /// A file of an input port.
+        /// A file of an input port, counted through its `sources` or its `upstream`.
         case input(port: String, index: Int)
         /// The element of the for-each.
         case element

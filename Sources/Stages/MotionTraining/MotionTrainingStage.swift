@@ -64,7 +64,29 @@ public struct MotionTrainingStage: Stage {
         if settings.motion.map({ $0.trimmingCharacters(in: .whitespaces).isEmpty }) ?? false {
             problems.append(StageProblem(.setting("motion"), "the motion is an empty word"))
         }
-        return problems + checkLoRAs(request, port: "appearance")
+        return problems + checkLoRAs(request, port: "appearance") + wordProblems(settings, request)
+    }
+
+    /// The enhancer needs the word of the motion in the prompt of each clip.
+    private func wordProblems(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
+        guard settings.enhancer else { return [] }
+        let clips = (request.upstream["frames"] ?? []).filter { $0.kind == .clips }
+        let prompts = clips.flatMap { source -> [String?] in
+            guard case .list(let items) = source.attributes else { return source.files.map { _ in nil } }
+            return items.map { item in
+                guard case .map(let members) = item, case .string(let prompt) = members["prompt"] else { return nil }
+                return prompt
+            }
+        }
+        return prompts.enumerated().compactMap { index, prompt in
+            guard let prompt else { return nil }
+            do {
+                _ = try MotionWord(in: prompt, motion: settings.motion)
+                return nil
+            } catch {
+                return StageProblem(.input(port: "frames", index: index), "\(error)")
+            }
+        }
     }
 
     /// Trains and writes.

@@ -19,7 +19,8 @@ struct Motrans: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, StatusCommand.self, ExplainCommand.self, DagCommand.self, RunsCommand.self,
             ShowCommand.self, LogsCommand.self, MetricsCommand.self, LineageCommand.self, GetCommand.self,
-            VerifyCommand.self, GCCommand.self, ValidateCommand.self, SchemaCommand.self, ModelsCommand.self,
+            VerifyCommand.self, GCCommand.self, InitCommand.self, ValidateCommand.self, SchemaCommand.self,
+            ModelsCommand.self,
             ForwardCommand.self, DoctorCommand.self, VersionCommand.self,
         ])
 

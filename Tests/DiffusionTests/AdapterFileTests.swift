@@ -112,7 +112,8 @@ import Testing
         let adapter = MotionAdapter(
             temporalLoRA: lora,
             injector: AppearanceInjector(
-                sites.map { ($0, Variable(ReferenceFill.input($0.path, [$0.channels, 20]))) }),
+                sites.map { ($0, Variable(ReferenceFill.input($0.path, [$0.channels, 20]))) }, point: .inner,
+                fusion: .multiply, normalisesEmbedding: true),
             enhancer: MotionEnhancer(video: 20, token: 24, hidden: 7, using: Generator(seed: 3)),
             videoEmbedding: ReferenceFill.input("v", [20]), residualEmbedding: ReferenceFill.input("r", [24]),
             facts: MotionAdapter.Facts(motion: "zigzagging", span: .phrase, prompts: ["a", "b"]))
@@ -125,6 +126,8 @@ import Testing
             #expect(read.facts == adapter.facts)
             #expect(read.temporalLoRA?.variables.map(\.value) == lora.variables.map(\.value))
             #expect(read.injector?.variables.map(\.value) == adapter.injector?.variables.map(\.value))
+            #expect(read.injector?.point == .inner && read.injector?.fusion == .multiply)
+            #expect(read.injector?.normalisesEmbedding == true)
             #expect(read.enhancer?.variables.map(\.value) == adapter.enhancer?.variables.map(\.value))
             #expect(
                 read.videoEmbedding == adapter.videoEmbedding && read.residualEmbedding == adapter.residualEmbedding)

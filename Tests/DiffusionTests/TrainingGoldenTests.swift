@@ -166,6 +166,19 @@ import Testing
             .expect(Latents.channelsFirst(output.value))
     }
 
+    @Test func `an injector may see embeddings at length 1; the zeros of the negative prompt stay zeros`() throws {
+        let site = AppearanceInjector.Site(path: "mid_block.temp_attentions.0", channels: 2)
+        let weight = Variable(Tensor([2, 2], [1, 0, 0, 10]))
+        func rows(normalised: Bool) -> [Float]? {
+            var adapters = Adapters.none
+            AppearanceInjector([(site, weight)], normalisesEmbedding: normalised)
+                .inject(Tensor([2, 2], [0, 0, 3, 4]), into: &adapters)
+            return adapters.injections[site.path]?.value.values
+        }
+        #expect(rows(normalised: false) == [0, 0, 3, 40])
+        #expect(rows(normalised: true) == [0, 0, 0.6, 8])
+    }
+
     @Test(arguments: AppearanceInjector.Point.allCases, Adapters.Fusion.allCases)
     func `every place and fusion of the injector: its gradients are the slopes of the loss, recomputed or not`(
         point: AppearanceInjector.Point, fusion: Adapters.Fusion

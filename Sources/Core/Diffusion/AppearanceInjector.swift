@@ -47,10 +47,13 @@ public struct AppearanceInjector {
     public let point: Point
     /// Sum, or for an ablation product with 1 + W_p·ψ (diffusion.md 8.1).
     public let fusion: Adapters.Fusion
+    /// Whether ψ is scaled to length 1 before W_p (diffusion.md 8.4).
+    public let normalisesEmbedding: Bool
 
     /// Projections as they are, each `[site.channels, d]`.
     public init(
-        _ projections: [(site: Site, weight: Variable)], point: Point = .input, fusion: Adapters.Fusion = .add
+        _ projections: [(site: Site, weight: Variable)], point: Point = .input, fusion: Adapters.Fusion = .add,
+        normalisesEmbedding: Bool = false
     ) {
         for (site, weight) in projections {
             precondition(
@@ -59,20 +62,39 @@ public struct AppearanceInjector {
         self.projections = projections
         self.point = point
         self.fusion = fusion
+        self.normalisesEmbedding = normalisesEmbedding
     }
 
     /// Projections to train: zeros, so that the network is the pretrained one at step 0 (diffusion.md 8.3).
-    public init(sites: [Site], embedding width: Int, point: Point = .input, fusion: Adapters.Fusion = .add) {
+    public init(
+        sites: [Site], embedding width: Int, point: Point = .input, fusion: Adapters.Fusion = .add,
+        normalisesEmbedding: Bool = false
+    ) {
         self.init(
             sites.map { ($0, Variable(Tensor(zeros: [$0.channels, width]), requiresGradient: true)) }, point: point,
-            fusion: fusion)
+            fusion: fusion, normalisesEmbedding: normalisesEmbedding)
     }
 
     /// Lets a forward pass see embeddings `[b, d]`: W_p·ψ, `[b, C]`, at every site.
     public func inject(_ embedding: Tensor, into adapters: inout Adapters) {
-        let psi = Variable(embedding)
+        let psi = Variable(normalisesEmbedding ? Self.normalised(embedding) : embedding)
         adapters.fusion = fusion
         for (site, weight) in projections { adapters.injections[point.path(site)] = linear(psi, weight: weight) }
+    }
+
+    /// Rows scaled to length 1; a row of zeros, which is no image, stays one.
+    private static func normalised(_ rows: Tensor) -> Tensor {
+        var result = rows
+        let width = rows.shape[1]
+        result.write { values in
+            for start in stride(from: 0, to: values.count, by: width) {
+                let row = start..<start + width
+                let length = values[row].reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+                guard length > 0 else { continue }
+                for i in row { values[i] = Float(Double(values[i]) / length) }
+            }
+        }
+        return result
     }
 
     /// What an optimiser trains.

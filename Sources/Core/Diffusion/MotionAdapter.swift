@@ -65,6 +65,7 @@ public struct MotionAdapter {
         metadata["motion"] = facts.motion
         metadata["inject_point"] = injector?.point.rawValue
         metadata["fusion"] = injector?.fusion.rawValue
+        metadata["normalize_image_embedding"] = injector.map { "\($0.normalisesEmbedding)" }
         try SafetensorsFile.write(tensors, metadata: metadata, to: folder.appending(path: MotionAdapter.fileName))
     }
 
@@ -121,7 +122,8 @@ public struct MotionAdapter {
                 return (site, Variable(weight))
             },
             point: file.metadata["inject_point"].flatMap(AppearanceInjector.Point.init) ?? .input,
-            fusion: file.metadata["fusion"].flatMap(Adapters.Fusion.init) ?? .add)
+            fusion: file.metadata["fusion"].flatMap(Adapters.Fusion.init) ?? .add,
+            normalisesEmbedding: file.metadata["normalize_image_embedding"] == "true")
     }
 
     private static func enhancer(in file: Checkpoint) throws -> MotionEnhancer? {

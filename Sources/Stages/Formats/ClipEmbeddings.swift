@@ -26,12 +26,6 @@ public struct ClipEmbeddings: Sendable {
             })
     }
 
-    /// A row `[1, d]` scaled to length 1.
-    public static func normalised(_ row: Tensor) -> Tensor {
-        let norm = row.read { $0.reduce(0.0) { $0 + Double($1) * Double($1) } }.squareRoot()
-        return norm > 0 ? Kernels.scale(row, by: Float(1 / norm)) : row
-    }
-
     /// Writes one file per clip, in order.
     ///
     /// Throws what the disk throws.

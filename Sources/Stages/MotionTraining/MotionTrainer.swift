@@ -43,7 +43,8 @@ struct MotionTrainer {
             ? width.map {
                 AppearanceInjector(
                     sites: AppearanceInjector.Site.all(in: unet.weights), embedding: $0,
-                    point: settings.injectPoint.point, fusion: settings.fusion.fusion)
+                    point: settings.injectPoint.point, fusion: settings.fusion.fusion,
+                    normalisesEmbedding: settings.normalizeImageEmbedding)
             } : nil
         let token = examples.empty.shape[2]
         enhancer =
@@ -180,8 +181,7 @@ struct MotionTrainer {
             case .middle: count / 2
             }
         guard !generator.chance(settings.imageDropout) else { return Tensor(zeros: [1, width]) }
-        let row = Tensor([1, width], frames.read { Array($0[frame * width..<(frame + 1) * width]) })
-        return settings.normalizeImageEmbedding ? ClipEmbeddings.normalised(row) : row
+        return Tensor([1, width], frames.read { Array($0[frame * width..<(frame + 1) * width]) })
     }
 
     private func mean(_ tensors: [Tensor]) -> Tensor? {

@@ -30,7 +30,8 @@ public struct MotionTrainingSettings: StageSettings {
     var injectPoint = InjectPoint.input
     @Setting("hidden states plus the rows, or times 1 + the rows (for ablation)") var fusion = Fusion.add
     @Setting("which frame's embedding the injector sees in a step") var injectorFrame = InjectorFrame.random
-    @Setting("scale frame embeddings to length 1 before the injector") var normalizeImageEmbedding = false
+    @Setting("scale frame embeddings to length 1 before the injector, here and in sampling")
+    var normalizeImageEmbedding = false
     @Setting("probability that the injector sees a zero embedding in a step", in: 0...1) var imageDropout = 0.0
     @Setting("strengthen the motion's word in the text's embedding (Eq. 3)") var enhancer = true
     @Setting("width inside the enhancer; without it that of the text's embedding", in: 1...65_536)

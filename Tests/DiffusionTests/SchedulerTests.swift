@@ -137,7 +137,9 @@ import Testing
             #"{"_class_name": "PNDMScheduler"}"#: "_class_name", #"{"beta_schedule": "sigmoid"}"#: "beta_schedule",
             #"{"prediction_type": "score"}"#: "prediction_type", #"{"timestep_spacing": "even"}"#: "timestep_spacing",
             #"{"trained_betas": [0.1]}"#: "trained_betas",
-            #"{"rescale_betas_zero_snr": true}"#: "rescale_betas_zero_snr",
+            #"{"rescale_betas_zero_snr": true}"#: "rescale_betas_zero_snr", #"{"beta_start": -1}"#: "beta_start",
+            #"{"beta_end": 1}"#: "beta_end", #"{"num_train_timesteps": 1000000000000}"#: "num_train_timesteps",
+            #"{"steps_offset": -9223372036854775808}"#: "steps_offset",
         ]
         for (json, field) in wrong {
             let error = #expect(throws: DiffusionError.self) { try SchedulerConfig(json: Data(json.utf8)) }

@@ -50,8 +50,16 @@ import Testing
             _ = try CLIPModel.Configuration(file(#"{"text_config": {"num_hidden_layers": 1.5}}"#))
         } throws: {
             "\($0)"
-                == "config.json, text_config: `num_hidden_layers` is 1.5, which is not supported; supported: a whole number"
+                == "config.json, text_config: `num_hidden_layers` is 1.5, which is not supported; supported: a whole number from 0 to 1048576"
         }
+    }
+
+    @Test(arguments: [
+        #"{"layers_per_block": -1}"#, #"{"in_channels": 1e18}"#, #"{"block_out_channels": [-32, 64, 64, 64]}"#,
+        #"{"attention_head_dim": -64}"#, #"{"norm_num_groups": 0}"#, #"{"cross_attention_dim": "wide"}"#,
+    ])
+    func `sizes that are none are refused`(_ text: String) throws {
+        #expect(throws: ModelsError.self) { _ = try UNet3DConditionModel.Configuration(file(text)) }
     }
 
     @Test func `integers of a file stay exact and numbers stay numbers`() throws {

@@ -110,6 +110,19 @@ import Testing
         #expect(tokenizer.tokens(of: "cat", in: text) == 1..<2)
     }
 
+    @Test func `an id that cannot be is an error that names the token`() throws {
+        let folder = try Self.folder("end")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        for id in ["-1", "9223372036854775807"] {
+            try Data("{\"a\": 0, \"odd\": \(id)}".utf8).write(to: folder.appending(path: "vocab.json"))
+            #expect {
+                _ = try CLIPTokenizer(folder: folder)
+            } throws: {
+                "\($0)".contains("the token \"odd\" has an id")
+            }
+        }
+    }
+
     @Test func `a missing merges file is an error that names it`() throws {
         let folder = try Self.folder("end", without: ["merges.txt"])
         defer { try? FileManager.default.removeItem(at: folder) }

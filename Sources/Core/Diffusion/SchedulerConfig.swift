@@ -108,9 +108,19 @@ public struct SchedulerConfig: Hashable, Sendable {
         thresholdMaximum = fields.sample_max_value ?? thresholdMaximum
         spacing = try SchedulerConfig.choice("timestep_spacing", fields.timestep_spacing) ?? spacing
         rescalesToZeroSNR = fields.rescale_betas_zero_snr ?? rescalesToZeroSNR
-        guard trainTimesteps > 0 else {
+        guard (1...1_000_000).contains(trainTimesteps) else {
             throw DiffusionError.unsupportedScheduler(
-                field: "num_train_timesteps", value: "\(trainTimesteps)", supported: "a number above 0")
+                field: "num_train_timesteps", value: "\(trainTimesteps)", supported: "a number from 1 to 1000000")
+        }
+        guard stepsOffset.magnitude <= trainTimesteps.magnitude else {
+            throw DiffusionError.unsupportedScheduler(
+                field: "steps_offset", value: "\(stepsOffset)", supported: "a small number such as 1")
+        }
+        for (field, beta) in [("beta_start", betaStart), ("beta_end", betaEnd)]
+            + (trainedBetas ?? []).map({ ("trained_betas", $0) })
+        where !(0..<1).contains(beta) {
+            throw DiffusionError.unsupportedScheduler(
+                field: field, value: "\(beta)", supported: "a share of noise from 0 to below 1")
         }
         if let count = trainedBetas?.count, count != trainTimesteps {
             throw DiffusionError.unsupportedScheduler(

@@ -46,29 +46,37 @@ struct ConfigurationFile {
     /// Whether a key has a value other than null.
     func has(_ key: String) -> Bool { values[key].map { $0 != .null } ?? false }
 
-    /// A whole number.
+    /// What a size or a count may be: beyond that, products of a few of them would overflow.
+    private static let sizes = 0...1 << 20
+
+    /// A size or a count, or an id.
     func int(_ key: String, _ standard: Int) throws -> Int {
         guard let value = given(key) else { return standard }
-        guard let number = value.int else { throw wrong(key, value, "a whole number") }
+        guard let number = ConfigurationFile.size(value) else { throw wrong(key, value, ConfigurationFile.wanted) }
         return number
     }
 
-    /// A whole number, or the first of a list whose members are all equal, as sizes may be written.
+    private static func size(_ value: JSONValue) -> Int? { value.int.flatMap { sizes.contains($0) ? $0 : nil } }
+    private static let wanted = "a whole number from \(sizes.lowerBound) to \(sizes.upperBound)"
+
+    /// A size, or the first of a list whose members are all equal.
     func side(_ key: String, _ standard: Int) throws -> Int {
         guard case .array(let members)? = given(key) else { return try int(key, standard) }
-        let numbers = members.compactMap(\.int)
+        let numbers = members.compactMap(ConfigurationFile.size)
         guard let first = numbers.first, numbers.count == members.count, numbers.allSatisfy({ $0 == first }) else {
             throw wrong(key, .array(members), "one number (or equal ones)")
         }
         return first
     }
 
-    /// A list of whole numbers.
+    /// A list of sizes.
     func ints(_ key: String, _ standard: [Int]) throws -> [Int] {
         guard let value = given(key) else { return standard }
-        guard case .array(let members) = value else { throw wrong(key, value, "a list of whole numbers") }
-        let numbers = members.compactMap(\.int)
-        guard numbers.count == members.count else { throw wrong(key, value, "a list of whole numbers") }
+        let numbers: [Int]? =
+            if case .array(let members) = value, case let all = members.compactMap(ConfigurationFile.size),
+                all.count == members.count
+            { all } else { nil }
+        guard let numbers else { throw wrong(key, value, "a list, each member \(ConfigurationFile.wanted)") }
         return numbers
     }
 

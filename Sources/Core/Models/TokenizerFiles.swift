@@ -52,6 +52,10 @@ struct TokenizerFiles {
             guard let name = token.tokenContent else { continue }
             flags[name] = token["normalized"]?.bool ?? false
         }
+        if let token = vocabulary.filter({ !(0..<1 << 24).contains($1) }).keys.min() {
+            throw ModelsError.unreadable(
+                file: self.folder, why: "the token \"\(token)\" has an id below 0 or beyond all vocabularies")
+        }
         for role in Role.allCases where names[role] == nil { names[role] = role.standard }
         self.names = names
         var added = Set(names.values)

@@ -61,6 +61,15 @@ struct ConvolutionCase: Sendable, CustomTestStringConvertible {
         ConvolutionCase(x: [4, 16, 16, 24], weight: [20, 3, 3, 24], padding: .init(1)),
     ]
 
+    @Test("a kernel larger than the padded picture is refused, whatever the step")
+    func tooLarge() async {
+        await #expect(processExitsWith: .failure) {
+            _ = Kernels.convolution(
+                Tensor(zeros: [1, 1, 4, 2]), Tensor(zeros: [1, 3, 3, 2]), stride: Kernels.Stride(2),
+                padding: Kernels.Padding(bottom: 1, right: 1))
+        }
+    }
+
     @Test("a convolution and its gradients agree with plain loops", arguments: cases)
     func agrees(sizes: ConvolutionCase) {
         let (x, weight) = (random(sizes.x, seed: 1), random(sizes.weight, seed: 2))

@@ -152,13 +152,14 @@ extension Kernels {
         precondition(
             input.count == 4 && weight.count == 4 && input[3] == weight[3],
             "convolution of [n, h, w, ci] = \(input) with [co, kh, kw, ci] = \(weight)")
-        let height = (input[1] + padding.top + padding.bottom - weight[1]) / stride.h + 1
-        let width = (input[2] + padding.left + padding.right - weight[2]) / stride.w + 1
-        precondition(height > 0 && width > 0, "the kernel \(weight) is larger than the padded input \(input)")
+        let (down, across) = (
+            input[1] + padding.top + padding.bottom - weight[1], input[2] + padding.left + padding.right - weight[2]
+        )
+        precondition(down >= 0 && across >= 0, "the kernel \(weight) is larger than the padded input \(input)")
         return ck_window(
             height: input[1], width: input[2], channels: input[3], kernel_height: weight[1], kernel_width: weight[2],
-            stride_height: stride.h, stride_width: stride.w, top: padding.top, left: padding.left, out_height: height,
-            out_width: width)
+            stride_height: stride.h, stride_width: stride.w, top: padding.top, left: padding.left,
+            out_height: down / stride.h + 1, out_width: across / stride.w + 1)
     }
 
     private static func check(_ dy: Tensor, _ window: ck_window, images: Int, out: Int) {

@@ -121,6 +121,22 @@ import Testing
             .expect(output(network(sample: sample, timestep: [500], context: context, adapters: others)))
     }
 
+    @Test func `LoRAs of ZeroScope's network have as many layers and numbers as MotionDirector's`() throws {
+        let weights = Weights(RandomWeights(seed: 0), readsValues: false)
+        _ = try UNet3DConditionModel(UNet3DConditionModel.Configuration(), weights)
+        for (targets, layers, numbers) in [
+            (LoRATargets.spatial, 96, 8_785_920), (.temporal, 170, 12_472_320),
+            (.temporalWithoutInput, 160, 11_980_800),
+        ] {
+            let sites = targets.choose(weights.linears)
+            #expect(sites.count == layers)
+            #expect(sites.reduce(0) { $0 + 32 * ($1.inputs + $1.outputs) } == numbers)
+        }
+        let temporal = LoRATargets.temporal.choose(weights.linears).map(\.path)
+        #expect(temporal.first == "transformer_in.transformer_blocks.0.attn1.to_q")
+        #expect(temporal.last == "mid_block.temp_attentions.0.transformer_blocks.0.ff.net.2")
+    }
+
     @Test func `linear layers come in the order of the reference, up blocks before the middle one`() throws {
         let linears = try Self.networkA().weights.linears.map(\.path)
         let temporal = linears.filter { $0.contains("temp_attentions") && $0.hasSuffix("attn1.to_q") }

@@ -1,4 +1,5 @@
 import Artifacts
+import Autograd
 import Formats
 import Foundation
 import SpatialLoRATraining
@@ -93,6 +94,31 @@ import Testing
             $0.replacing("DDIMScheduler", with: "EulerDiscreteScheduler")
         }
         #expect(checkModel(other, parts: parts).map(\.subject) == [.model(.scheduler)])
+
+        var folders = model.folders
+        folders[.unet] = folders[.vae]
+        let swapped = checkModel(ModelSet(name: "swapped", folders: folders), parts: parts)
+        #expect(swapped.map(\.subject) == [.model(.unet)])
+        #expect(swapped[0].message.contains("holds a AutoencoderKL, not a UNet3DConditionModel"))
+        let talkative = try changed(.tokenizer, "tokenizer_config.json") {
+            $0.replacing(/"model_max_length": *\d+/, with: "\"model_max_length\": 99")
+        }
+        let longer = checkModel(talkative, parts: parts)
+        #expect(longer.map(\.subject) == [.model(.tokenizer)] && longer[0].message.contains("up to 99 ids"))
+        #expect(throws: FormatError.self) { try PromptEncoder(talkative) }
+    }
+
+    @Test func `a step after which a weight is not finite is a divergence`() {
+        let weight = Variable(Tensor([2], [1, 2]), requiresGradient: true)
+        func step(rate: Double) throws {
+            var groups = [
+                TrainedGroup([weight], learningRate: rate, weightDecay: 0, betas: [0.9, 0.999], epsilon: 1e-8)
+            ]
+            _ = try trainStep(&groups, loss: weight.sumOfSquares(), clip: 0, step: 7)
+        }
+        #expect(throws: Never.self) { try step(rate: 0.1) }
+        let error = #expect(throws: TrainingError.self) { try step(rate: 1e39) }
+        #expect(error.map { "\($0)" }?.hasPrefix("training diverged at step 7") == true)
     }
 
     @Test func `every clip is seen once in an epoch, and the numbers of a step do not depend on how many there are`() {

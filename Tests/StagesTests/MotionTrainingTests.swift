@@ -66,6 +66,14 @@ import Testing
         #expect(try contents(again.output("adapter")) == contents(result.output("adapter")))
     }
 
+    @Test func `an injector that was trained on normalised embeddings says so to sampling`() throws {
+        let settings: [String: Value] = ["steps": .int(1), "rank": .int(1)]
+        let plain = try adapter(room.run(settings, inputs: inputs(clips)))
+        let normalised = try adapter(
+            room.run(settings.merging(["normalize-image-embedding": .bool(true)]) { $1 }, inputs: inputs(clips)))
+        #expect(plain.injector?.normalisesEmbedding == false && normalised.injector?.normalisesEmbedding == true)
+    }
+
     @Test func `the spatial LoRA acts while the motion is learned`() throws {
         var inputs = try inputs(clips)
         let settings: [String: Value] = ["steps": .int(1), "rank": .int(1)]
@@ -126,8 +134,12 @@ import Testing
         }
     }
 
-    @Test func `check finds settings that train nothing`() throws {
+    @Test func `check finds settings that train nothing, and embeddings that are not connected`() throws {
         #expect(try room.check().isEmpty)
+        #expect(
+            try room.check(unconnected: ["embeddings"]).map(\.subject) == [.setting("injector"), .setting("enhancer")])
+        let neither: [String: Value] = ["injector": .bool(false), "enhancer": .bool(false)]
+        #expect(try room.check(neither, unconnected: ["embeddings"]).isEmpty)
         let off: [String: Value] = ["temporal-lora": .bool(false), "injector": .bool(false), "enhancer": .bool(false)]
         #expect(try room.check(off).map(\.subject) == [.setting("temporal-lora")])
         #expect(try room.check(["plain-weight": .double(0)]).map(\.subject) == [.setting("plain-weight")])

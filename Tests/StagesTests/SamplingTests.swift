@@ -99,6 +99,16 @@ import Testing
         let inputs = ["frames": try room.artifact(.frames, "frames") { try ClipFrames.write([clip], to: $0) }]
         let sized = try room.run(settings, inputs: inputs, element: element)
         #expect(try latents(sized).shape == [1, 4, 2, 4, 4])
+        let odd = try room.artifact(.frames, "odd") {
+            try ClipFrames.write([TrainingWorld.clip(frames: 1, width: 31, height: 17)], to: $0)
+        }
+        #expect(try latents(room.run(settings, inputs: ["frames": odd], element: element)).shape == [1, 4, 1, 4, 7])
+        let dot = try room.artifact(.frames, "dot") {
+            try ClipFrames.write([TrainingWorld.clip(frames: 1, width: 3, height: 17)], to: $0)
+        }
+        #expect(throws: SamplingError.badSize(width: 0, height: 16, multiple: 4)) {
+            try room.run(settings, inputs: ["frames": dot], element: element)
+        }
         let own = try room.run(
             settings(["sized-by": .string("settings"), "frames": .int(2)]), inputs: inputs, element: element)
         #expect(try latents(own).shape == [1, 4, 2, 4, 8])
@@ -148,7 +158,14 @@ import Testing
     @Test func `check finds what is wrong before anything runs`() throws {
         #expect(try room.check(settings, element: element).isEmpty)
         #expect(try room.check(settings).map(\.subject) == [.setting("prompt")])
-        #expect(try room.check(settings(["width": .int(30)]), element: element).map(\.subject) == [.setting("width")])
+        let narrow = settings(["width": .int(30)])
+        #expect(try room.check(narrow, element: element, unconnected: ["frames"]).map(\.subject) == [.setting("width")])
+        #expect(try room.check(narrow, element: element).isEmpty)
+        let needy = settings(["noise-prior": .double(0.5), "injector": .bool(true)])
+        #expect(try room.check(needy, element: element).isEmpty)
+        #expect(
+            try room.check(needy, element: element, unconnected: ["frames", "motion", "embeddings"]).map(\.subject)
+                == [.setting("noise-prior"), .setting("injector"), .setting("injector")])
         #expect(try room.check(settings(["seeds": .list([])]), element: element).map(\.subject) == [.setting("seeds")])
         let motion = settings(["motion": .string("zigzagging")])
         #expect(try room.check(motion, element: element).isEmpty)

@@ -80,21 +80,31 @@ import Testing
         #expect(try SpatialLoRAs.read(one, network: unet.weights).loras.count == 1)
     }
 
-    @Test func `cancellation stops it, and a size that the autoencoder cannot take is told`() throws {
+    @Test func `cancellation stops it; odd sizes are cut as the autoencoder does, and what is no latent is told`()
+        throws
+    {
         let frames = try frames([TrainingWorld.clip(frames: 2)])
         #expect(throws: CancellationError.self) {
             try room.run(["steps": .int(50), "rank": .int(1)], inputs: ["frames": frames], cancelAfter: 2)
         }
-        let odd = try room.artifact(.frames, "odd") {
-            try ClipFrames.write([TrainingWorld.clip(frames: 1, width: 30)], to: $0)
+        func run(width: Int, height: Int) throws -> InputArtifact {
+            let sized = try room.artifact(.frames, "\(width)") {
+                try ClipFrames.write([TrainingWorld.clip(frames: 1, width: width, height: height)], to: $0)
+            }
+            return try room.run(["steps": .int(1), "rank": .int(1)], inputs: ["frames": sized]).output("lora")
         }
-        let error = #expect(throws: FormatError.self) { try room.run(["steps": .int(1)], inputs: ["frames": odd]) }
-        #expect(error.map { "\($0)" }?.contains("30 x 16 is not a multiple of 4") == true)
+        for (width, height) in [(30, 30), (33, 47), (5, 4)] {
+            let record = try TrainingRecord.read(run(width: width, height: height))
+            #expect(record.steps.map(\.loss.isFinite) == [true])
+        }
+        let error = #expect(throws: FormatError.self) { try run(width: 3, height: 16) }
+        #expect(error.map { "\($0)" }?.contains("3 x 16 is smaller than the 4 x 4 pixels of one latent") == true)
     }
 
     @Test func `check finds a missing model and wrong betas`() throws {
         #expect(try room.check().isEmpty)
         #expect(try room.check(["betas": .list([.double(0.9)])]).map(\.subject) == [.setting("betas")])
+        #expect(try room.check(["betas": .list([.double(0.9), .double(1)])]).map(\.subject) == [.setting("betas")])
         let bare = ModelSet(name: "bare", folders: [:])
         #expect(try room.check(model: bare).count == 5)
     }

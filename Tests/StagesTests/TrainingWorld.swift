@@ -36,7 +36,7 @@ enum TrainingWorld {
             for y in 0..<height {
                 for x in 0..<width {
                     let isInside = (4..<10).contains(y) && (4 * frame + 3..<4 * frame + 10).contains(x)
-                    pixels += isInside ? [230, 30, 40] : [UInt8(4 * x), UInt8(8 * y), 90]
+                    pixels += isInside ? [230, 30, 40] : [UInt8(4 * x % 256), UInt8(8 * y % 256), 90]
                 }
             }
         }
@@ -105,13 +105,17 @@ final class StageRoom {
         return Result(outputs: outputs, progress: progress.withLock { $0 })
     }
 
-    /// `Stage.check`.
+    /// `Stage.check`; other steps feed all ports but `unconnected`.
     func check(
         _ settings: [String: Value] = [:], element: Value? = nil, model other: ModelSet? = nil,
-        sources: [String: [SourceInput]] = [:]
+        sources: [String: [SourceInput]] = [:], unconnected: Set<String> = []
     ) throws -> [StageProblem] {
-        try descriptor.check(
-            descriptor.complete(settings), StageRequest(sources: sources, element: element, model: other ?? model))
+        let fed = descriptor.inputs.map(\.name).filter { !unconnected.contains($0) }
+        return try descriptor.check(
+            descriptor.complete(settings),
+            StageRequest(
+                sources: sources, upstream: Dictionary(uniqueKeysWithValues: fed.map { ($0, []) }), element: element,
+                model: other ?? model))
     }
 
     /// An artifact that a stage finds at an input port.

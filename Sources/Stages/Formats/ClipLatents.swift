@@ -7,21 +7,21 @@ public import Tensors
 public enum ClipLatents {
     /// The scaled latents of a clip, `[1, f, h, w, c]`, one frame of the autoencoder at a time.
     ///
+    /// Of sizes that are no multiple of the autoencoder's factor it drops the rest, as the reference does.
     /// - Parameters:
     ///   - generator: drawn from for `LatentSetting.sample` only, in order of frames.
     ///   - beforeFrame: called before each frame; throws to stop.
-    /// Throws `FormatError.malformed` when the clip's size is not a multiple of the autoencoder's factor.
+    /// Throws `FormatError.malformed` when the clip is smaller than one latent.
     public static func encode(
         _ clip: ClipFrames, with vae: AutoencoderKL, _ setting: LatentSetting, using generator: inout Generator,
         beforeFrame: () throws -> Void
     ) throws -> Tensor {
         let factor = vae.spatialFactor
-        guard clip.width % factor == 0, clip.height % factor == 0 else {
+        guard clip.width >= factor, clip.height >= factor else {
             throw FormatError.malformed(
                 file: "the frames of \"\(clip.prompt)\"",
-                why:
-                    "\(clip.width) x \(clip.height) is not a multiple of \(factor) both ways, as the autoencoder needs; "
-                    + "set another width and height where the frames are taken")
+                why: "\(clip.width) x \(clip.height) is smaller than the \(factor) x \(factor) pixels of one latent; "
+                    + "set another size where the frames are taken")
         }
         let (height, width) = (clip.height / factor, clip.width / factor)
         let channels = vae.configuration.latentChannels

@@ -5,10 +5,10 @@ import Layers
 import Models
 public import StageKit
 
-/// Every missing part, and every missing or misshapen tensor of the parts that are there; reads headers only.
+/// Every missing part, every part of another kind, and every missing or misshapen tensor; reads headers only.
 ///
-/// Also what the parts promise each other: the text encoder's width is what the network attends to, and the autoencoder's
-/// latents are what it denoises.
+/// Also what the parts promise each other: the text encoder's width is what the network attends to, the autoencoder's
+/// latents are what it denoises, and text encoders know all ids of the tokenizer.
 public func checkModel(_ model: ModelSet?, parts: [ModelPart]) -> [StageProblem] {
     guard let model else {
         return [StageProblem(.model(nil), "this step needs a model and has none", help: "add `model: NAME`")]
@@ -24,7 +24,10 @@ public func checkModel(_ model: ModelSet?, parts: [ModelPart]) -> [StageProblem]
         }
         problems += messages(part, folder).map { StageProblem(.model(part), "\(part.rawValue): \($0)") }
     }
-    return problems.isEmpty ? disagreements(model, Set(parts)) : problems
+    guard problems.isEmpty else { return problems }
+    return disagreements(model, Set(parts)).map {
+        StageProblem(.model($0.part), "\($0.part.rawValue): \($0.why): they do not belong together")
+    }
 }
 
 private func messages(_ part: ModelPart, _ folder: URL) -> [String] {
@@ -32,8 +35,21 @@ private func messages(_ part: ModelPart, _ folder: URL) -> [String] {
     case .tokenizer: sentence { _ = try CLIPTokenizer(folder: folder) }
     case .scheduler: sentence { _ = try DDIMScheduler(folder: folder) }
     case .captioner: []
-    case .unet, .vae, .textEncoder, .imageEncoder, .videoEncoder: ModelFolder.check(folder)
+    case .unet: messages(folder, [.unet3DConditionModel])
+    case .vae: messages(folder, [.autoencoderKL])
+    case .textEncoder: messages(folder, [.clipTextModel, .clipTextModelWithProjection])
+    case .imageEncoder: messages(folder, [.clipModel])
+    case .videoEncoder: messages(folder, [.videoMAEModel, .videoMAEForPreTraining, .videoMAEForVideoClassification])
     }
+}
+
+private func messages(_ folder: URL, _ classes: [ModelFolder.Class]) -> [String] {
+    // A folder that cannot be opened is told by the check.
+    if let found = try? ModelFolder(folder).modelClass, !classes.contains(found) {
+        let wanted = classes.map(\.rawValue).joined(separator: " or ")
+        return ["\(folder.path(percentEncoded: false)) holds a \(found.rawValue), not a \(wanted)"]
+    }
+    return ModelFolder.check(folder)
 }
 
 private func sentence(_ body: () throws -> Void) -> [String] {
@@ -43,29 +59,44 @@ private func sentence(_ body: () throws -> Void) -> [String] {
     } catch { return ["\(error)"] }
 }
 
-private func disagreements(_ model: ModelSet, _ parts: Set<ModelPart>) -> [StageProblem] {
-    guard parts.contains(.unet), let unet = configuration(model, .unet, UNet3DConditionModel.Configuration.init(file:))
-    else { return [] }
-    var problems: [StageProblem] = []
-    if parts.contains(.textEncoder), let text = configuration(model, .textEncoder, CLIPTextConfiguration.init(file:)),
-        text.hiddenSize != unet.crossAttentionDimension
-    {
-        problems.append(
-            StageProblem(
-                .model(.textEncoder),
-                "the text encoder's states are \(text.hiddenSize) wide, the unet attends to \(unet.crossAttentionDimension): "
-                    + "they do not belong together"))
+private func disagreements(_ model: ModelSet, _ parts: Set<ModelPart>) -> [(part: ModelPart, why: String)] {
+    func read<T>(_ part: ModelPart, _ read: (URL) throws -> T) -> T? {
+        parts.contains(part) ? configuration(model, part, read) : nil
     }
-    if parts.contains(.vae), let vae = configuration(model, .vae, AutoencoderKL.Configuration.init(file:)),
-        vae.latentChannels != unet.inChannels
-    {
-        problems.append(
-            StageProblem(
-                .model(.vae),
-                "the vae's latents have \(vae.latentChannels) channels, the unet takes \(unet.inChannels): "
-                    + "they do not belong together"))
+    var found: [(part: ModelPart, why: String)] = []
+    func expect(_ part: ModelPart, _ number: Int, _ what: String, _ wanted: Int, _ whose: String) {
+        if number != wanted { found.append((part, "\(what) \(number), \(whose) \(wanted)")) }
     }
-    return problems
+    let unet = read(.unet, UNet3DConditionModel.Configuration.init(file:))
+    let text = read(.textEncoder, CLIPTextConfiguration.init(file:))
+    if let unet {
+        expect(.unet, unet.outChannels, "its predictions have", unet.inChannels, "the channels that go in are")
+        if let text {
+            expect(
+                .textEncoder, text.hiddenSize, "its states have width", unet.crossAttentionDimension,
+                "the unet attends to")
+        }
+    }
+    if let vae = read(.vae, AutoencoderKL.Configuration.init(file:)) {
+        if let unet {
+            expect(.vae, vae.latentChannels, "the channels of its latents are", unet.inChannels, "the unet takes")
+        }
+        for channels in [vae.inChannels, vae.outChannels] {
+            expect(.vae, channels, "the channels of its images are", 3, "frames have")
+        }
+    }
+    let image = read(.imageEncoder, CLIPModel.Configuration.init(file:))
+    if let image { expect(.imageEncoder, image.vision.channels, "the channels that it takes are", 3, "frames have") }
+    if let video = read(.videoEncoder, VideoMAEConfiguration.init(file:)) {
+        expect(.videoEncoder, video.channels, "the channels that it takes are", 3, "frames have")
+    }
+    if parts.contains(.tokenizer) {
+        for (encoder, tokenizer) in [(text, try? model.tokenizer()), (image?.text, try? model.imageEncoderTokenizer())]
+        {
+            if let encoder, let why = tokenizer?.disagreement(with: encoder) { found.append((.tokenizer, why)) }
+        }
+    }
+    return found
 }
 
 private func configuration<T>(_ model: ModelSet, _ part: ModelPart, _ read: (URL) throws -> T) -> T? {

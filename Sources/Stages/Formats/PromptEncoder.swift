@@ -15,12 +15,8 @@ public struct PromptEncoder {
     public init(_ set: ModelSet) throws {
         tokenizer = try set.tokenizer()
         model = try set.textEncoder()
-        let (length, vocabulary) = (model.configuration.maximumPositions, model.configuration.vocabularySize)
-        guard tokenizer.maximumLength <= length, tokenizer.vocabularySize <= vocabulary else {
-            throw FormatError.malformed(
-                file: "the tokenizer of model set \(set.name)",
-                why: "it makes up to \(tokenizer.maximumLength) ids of \(tokenizer.vocabularySize), the text encoder "
-                    + "takes \(length) of \(vocabulary): they do not belong together")
+        if let why = tokenizer.disagreement(with: model.configuration) {
+            throw FormatError.malformed(file: "the tokenizer of model set \(set.name)", why: why)
         }
     }
 
@@ -42,6 +38,13 @@ public struct PromptEncoder {
 }
 
 extension CLIPTokenizer {
+    /// Why a text encoder cannot take this tokenizer's ids; nil when it can.
+    public func disagreement(with encoder: CLIPTextConfiguration) -> String? {
+        guard maximumLength > encoder.maximumPositions || vocabularySize > encoder.vocabularySize else { return nil }
+        return "it makes up to \(maximumLength) ids of \(vocabularySize), the text encoder takes "
+            + "\(encoder.maximumPositions) of \(encoder.vocabularySize)"
+    }
+
     /// Where the tokens of the motion's word stand in the ids.
     ///
     /// Throws `DiffusionError` when there is none or it is cut off.
@@ -49,4 +52,18 @@ extension CLIPTokenizer {
         try MotionWord(in: prompt, motion: motion, span: span)
             .tokenRange(positions: maximumLength) { encoding($0).contentCount }
     }
+}
+
+/// Why the motion's word cannot be strengthened in a prompt: it has none, or with a model, reads none of it.
+public func motionWordProblem(
+    in prompt: String, motion: String?, span: MotionWord.Span, model: ModelSet?
+) -> String? {
+    do {
+        if let tokenizer = try? model?.tokenizer() {
+            _ = try tokenizer.motionTokens(of: prompt, motion: motion, span: span)
+        } else {
+            _ = try MotionWord(in: prompt, motion: motion, span: span)
+        }
+        return nil
+    } catch { return "\(error)" }
 }

@@ -1,5 +1,6 @@
 public import Autograd
 import Layers
+public import StageKit
 import Tensors
 
 /// Parameters that are trained together, and their optimiser.
@@ -29,7 +30,7 @@ public struct TrainedGroup {
 ///   - clip: the largest norm of all gradients together; 0 for any.
 ///   - step: for the error.
 /// - Returns: the loss and the norm of the gradients before clipping.
-/// Throws `TrainingError.diverged` when either is not finite; nothing is updated then.
+/// Throws `TrainingError.diverged` when either is not finite (nothing is updated then), or a parameter no longer is.
 public func trainStep(
     _ groups: inout [TrainedGroup], loss: Variable, clip: Double, step: Int
 ) throws -> (loss: Double, gradientNorm: Double) {
@@ -50,5 +51,16 @@ public func trainStep(
         groups[index].step(Array(all[start..<end]))
         start = end
     }
+    let isFinite = groups.allSatisfy { $0.variables.allSatisfy { $0.value.read { $0.allSatisfy(\.isFinite) } } }
+    guard isFinite else { throw TrainingError.diverged(step: step, what: "size of a weight", value: .infinity) }
     return (value, norm)
+}
+
+/// What is wrong with β₁ and β₂ of AdamW as settings give them.
+public func betaProblems(_ betas: [Double]) -> [StageProblem] {
+    if betas.count != 2 { return [StageProblem(.setting("betas"), "AdamW has two betas, not \(betas.count)")] }
+    guard betas.allSatisfy({ $0 < 1 }) else {
+        return [StageProblem(.setting("betas"), "a beta of 1 never forgets its first value, 0: both must be below 1")]
+    }
+    return []
 }

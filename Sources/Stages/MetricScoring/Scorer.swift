@@ -35,6 +35,9 @@ final class Scorer {
             clip = nil
         }
         tokenizer = settings.wants(.clipT, .clipE) ? try set.imageEncoderTokenizer() : nil
+        if let clip, let why = tokenizer?.disagreement(with: clip.model.text.configuration) {
+            throw FormatError.malformed(file: "the tokenizer of model set \(set.name)", why: why)
+        }
         if settings.wants(.mofid), let references {
             let encoder = try set.videoEncoder()
             videoEncoder = encoder

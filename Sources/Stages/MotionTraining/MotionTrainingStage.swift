@@ -48,8 +48,14 @@ public struct MotionTrainingStage: Stage {
     /// What can be found wrong before anything runs.
     public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
         var problems = checkModel(request.model, parts: modelParts(settings))
-        if settings.betas.count != 2 {
-            problems.append(StageProblem(.setting("betas"), "AdamW has two betas, not \(settings.betas.count)"))
+        problems += betaProblems(settings.betas)
+        for (setting, isOn) in [("injector", settings.injector), ("enhancer", settings.enhancer)]
+        where isOn && !request.isConnected("embeddings") {
+            problems.append(
+                StageProblem(
+                    .setting(setting),
+                    "the \(setting) needs image embeddings, and the input `embeddings` is not connected",
+                    help: "connect the output of image-embedding, or set \(setting): false"))
         }
         if !settings.temporalLora, !settings.injector, !settings.enhancer {
             problems.append(
@@ -79,13 +85,10 @@ public struct MotionTrainingStage: Stage {
             }
         }
         return prompts.enumerated().compactMap { index, prompt in
-            guard let prompt else { return nil }
-            do {
-                _ = try MotionWord(in: prompt, motion: settings.motion)
-                return nil
-            } catch {
-                return StageProblem(.input(port: "frames", index: index), "\(error)")
-            }
+            prompt.flatMap {
+                motionWordProblem(
+                    in: $0, motion: settings.motion, span: settings.enhanceSpan.span, model: request.model)
+            }.map { StageProblem(.input(port: "frames", index: index), $0) }
         }
     }
 

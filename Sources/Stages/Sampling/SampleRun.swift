@@ -30,12 +30,8 @@ struct SampleRun {
         if settings.noisePrior > 0, references == nil {
             throw SamplingError.needsInput(port: "frames", setting: "noise-prior")
         }
-        let size = size(references?.first)
         let vae = try model.vae()
-        let multiple = vae.spatialFactor % 2 == 0 ? vae.spatialFactor : 2 * vae.spatialFactor
-        guard size.width % multiple == 0, size.height % multiple == 0 else {
-            throw SamplingError.badSize(width: size.width, height: size.height, multiple: multiple)
-        }
+        let size = try size(references?.first, multiple: sizeMultiple(factor: vae.spatialFactor))
         let unet = try model.unet()
         let motion = try context.optionalInput("motion").map { try MotionAdapter.read($0, network: unet.weights) }
         let (conditions, empty) = try conditions(motion)
@@ -83,12 +79,23 @@ struct SampleRun {
             videos.map { .map(["file": .string("seed-\($0.seed).safetensors"), "seed": .int($0.seed)]) })
     }
 
-    private func size(_ reference: ClipFrames?) -> Size {
+    /// The reference's size without what does not fill a latent; that of the settings was checked.
+    private func size(_ reference: ClipFrames?, multiple: Int) throws -> Size {
+        var size = Size(width: settings.width, height: settings.height, frames: settings.frames, fps: settings.fps)
         if let reference, settings.sizedBy == .reference {
-            return Size(
-                width: reference.width, height: reference.height, frames: reference.frames, fps: reference.fps)
+            size = Size(
+                width: reference.width / multiple * multiple, height: reference.height / multiple * multiple,
+                frames: reference.frames, fps: reference.fps)
+            if (size.width, size.height) != (reference.width, reference.height) {
+                context.log.notice(
+                    "videos are \(size.width) x \(size.height): the next below the reference that is a multiple of \(multiple)"
+                )
+            }
         }
-        return Size(width: settings.width, height: settings.height, frames: settings.frames, fps: settings.fps)
+        guard size.width > 0, size.height > 0, size.width % multiple == 0, size.height % multiple == 0 else {
+            throw SamplingError.badSize(width: size.width, height: size.height, multiple: multiple)
+        }
+        return size
     }
 
     /// The contexts of prompt and negative prompt, the prompt's with E_r; and that of the empty text.

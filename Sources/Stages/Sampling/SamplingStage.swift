@@ -75,6 +75,9 @@ struct Subject {
     }
 }
 
+/// What both sides of a video are multiples of: the autoencoder's factor, and even, because yuv420p halves both ways.
+func sizeMultiple(factor: Int) -> Int { factor % 2 == 0 ? factor : 2 * factor }
+
 extension SamplingSettings {
     /// What is wrong, as far as settings, prompt and model folders tell.
     func problems(_ request: StageRequest) -> [StageProblem] {
@@ -91,15 +94,22 @@ extension SamplingSettings {
         if Set(seeds).count != seeds.count {
             problems.append(StageProblem(.setting("seeds"), "a seed occurs twice: its video would be the same"))
         }
-        let factor = spatialFactor(of: request.model) ?? 1
-        // Even, because yuv420p halves both ways.
-        let multiple = factor % 2 == 0 ? factor : 2 * factor
-        for (name, length) in [("width", width), ("height", height)] where length % multiple != 0 {
+        let isSizedByReference = sizedBy == .reference && request.isConnected("frames")
+        let multiple = sizeMultiple(factor: spatialFactor(of: request.model) ?? 1)
+        for (name, length) in [("width", width), ("height", height)]
+        where !isSizedByReference && length % multiple != 0 {
             let near = max(multiple, (length + multiple / 2) / multiple * multiple)
             problems.append(
                 StageProblem(
                     .setting(name), "\(length) is not a multiple of \(multiple), as the model's autoencoder needs",
                     help: "\(near) is the nearest that is"))
+        }
+        for (setting, port, isNeeded) in [
+            ("noise-prior", "frames", noisePrior > 0), ("injector", "motion", injector),
+            ("injector", "embeddings", injector),
+        ] where isNeeded && !request.isConnected(port) {
+            problems.append(
+                StageProblem(.setting(setting), "\(SamplingError.needsInput(port: port, setting: setting))"))
         }
         if let folder = request.model?.folders[.scheduler], let scheduler = try? DDIMScheduler(folder: folder) {
             let counts =
@@ -117,15 +127,7 @@ extension SamplingSettings {
     private func wordProblems(_ subject: Subject, _ request: StageRequest) -> [StageProblem] {
         guard let motion, missingWord == .error, residual == .recompute else { return [] }
         let place: StageProblem.Subject = request.element == nil ? .setting("prompt") : .element
-        do {
-            if let tokenizer = try? request.model?.tokenizer() {
-                _ = try tokenizer.motionTokens(of: subject.prompt, motion: motion, span: .verb)
-            } else {
-                _ = try MotionWord(in: subject.prompt, motion: motion)
-            }
-            return []
-        } catch {
-            return [StageProblem(place, "\(error)")]
-        }
+        let problem = motionWordProblem(in: subject.prompt, motion: motion, span: .verb, model: request.model)
+        return problem.map { [StageProblem(place, $0)] } ?? []
     }
 }

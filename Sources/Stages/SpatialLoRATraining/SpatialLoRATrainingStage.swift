@@ -82,11 +82,7 @@ public struct SpatialLoRATrainingStage: Stage {
 
     /// What can be found wrong before anything runs.
     public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
-        var problems = checkModel(request.model, parts: modelParts(settings))
-        if settings.betas.count != 2 {
-            problems.append(StageProblem(.setting("betas"), "AdamW has two betas, not \(settings.betas.count)"))
-        }
-        return problems
+        checkModel(request.model, parts: modelParts(settings)) + betaProblems(settings.betas)
     }
 
     /// Trains and writes.

@@ -33,7 +33,6 @@ KERNEL void ck_scale(const float *in, float factor, float *y, size_t n) { MAP1(a
 KERNEL void ck_axpy(float alpha, const float *in, const float *in2, float *y, size_t n) { MAP2(a * alpha + b) }
 
 KERNEL void ck_exponential(const float *in, float *y, size_t n) { MAP1(exp_v(a)) }
-KERNEL void ck_tanh(const float *in, float *y, size_t n) { MAP1(tanh_v(a)) }
 KERNEL void ck_silu(const float *in, float *y, size_t n) { MAP1(silu_v(a)) }
 KERNEL void ck_silu_backward(const float *in, const float *in2, float *y, size_t n) { MAP2(a * silu_slope_v(b)) }
 KERNEL void ck_gelu(const float *in, float *y, size_t n) { MAP1(gelu_v(a)) }

@@ -52,42 +52,6 @@ KERNEL void ck_column_squares(const float *x, const float *centre, size_t rows, 
     }
 }
 
-KERNEL void ck_softmax(const float *x, float *y, size_t rows, size_t c) {
-    for (size_t r = 0; r < rows; r++, x += c, y += c) {
-        vf top = splat(x[0]);
-        size_t whole = c / LANES * LANES, rest = c - whole;
-        for (size_t i = 0; i < whole; i += LANES) top = maximum(load(x + i), top);
-        float limit = max_lanes(top);
-        for (size_t i = whole; i < c; i++) limit = x[i] > limit ? x[i] : limit;
-        vf sum = splat(0);
-        for (size_t i = 0; i < whole; i += LANES) {
-            vf e = exp_v(load(x + i) - limit);
-            store(y + i, e);
-            sum += e;
-        }
-        float total = sum_lanes(sum);
-        if (rest) {
-            vf e = exp_v(load_some(x + whole, rest) - limit);
-            store_some(y + whole, e, rest);
-            for (size_t i = 0; i < rest; i++) total += e[i];
-        }
-        float factor = 1.0f / total;
-        for (size_t i = 0; i < c; i += LANES) store_up_to(y + i, load_up_to(y + i, c - i) * factor, c - i);
-    }
-}
-
-KERNEL void ck_softmax_backward(const float *dy, const float *y, float *dx, size_t rows, size_t c) {
-    for (size_t r = 0; r < rows; r++, dy += c, y += c, dx += c) {
-        vf sum = splat(0);
-        for (size_t i = 0; i < c; i += LANES) sum = load_up_to(dy + i, c - i) * load_up_to(y + i, c - i) + sum;
-        float mean = sum_lanes(sum);
-        for (size_t i = 0; i < c; i += LANES) {
-            size_t n = c - i;
-            store_up_to(dx + i, load_up_to(y + i, n) * (load_up_to(dy + i, n) - mean), n);
-        }
-    }
-}
-
 // 4096 elements are summed in four vectors, blocks of them in double.
 #define BLOCK 4096
 

@@ -26,6 +26,7 @@ bool ck_short_attention_fits(size_t queries, size_t keys, size_t width, size_t c
     if (width >= 2) x = op(x, __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));    \
     return x;
 
+INLINE vf plus(vf a, vf b) { return a + b; }
 INLINE vf sum_in_head(vf x, const size_t width) { FOLD_HEAD(x, plus) }
 INLINE vf max_in_head(vf x, const size_t width) { FOLD_HEAD(x, maximum) }
 

@@ -68,17 +68,14 @@ INLINE vf maximum(vf a, vf b) { return choose(a > b, a, b); }
 INLINE vf magnitude(vf x) { return (vf)((vi)x & 0x7fffffff); }
 INLINE vf with_sign_of(vf x, vf sign) { return (vf)(((vi)x & 0x7fffffff) | ((vi)sign & (int32_t)0x80000000)); }
 
-// Lanes folded in halves: the sum as a tree, the largest.
-#define FOLD(x, op)                                                                                                    \
-    vf h = op(x, __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));                 \
-    h = op(h, __builtin_shufflevector(h, h, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));                    \
-    h = op(h, __builtin_shufflevector(h, h, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));                    \
-    h = op(h, __builtin_shufflevector(h, h, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));                    \
-    return h[0];
-
-INLINE vf plus(vf a, vf b) { return a + b; }
-INLINE float sum_lanes(vf x) { FOLD(x, plus) }
-INLINE float max_lanes(vf x) { FOLD(x, maximum) }
+// The sum over the lanes, as a tree.
+INLINE float sum_lanes(vf x) {
+    x += __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+    x += __builtin_shufflevector(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+    x += __builtin_shufflevector(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+    x += __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+    return x[0];
+}
 
 // exp to about 1 ulp. x = n ln 2 + r; e^r by a minimax polynomial on |r| <= ln 2 / 2; 2^n by the exponent bits.
 // Below -87.3 the result is 0, above 88.3 it stays at e^88.3.
@@ -125,18 +122,6 @@ INLINE vf erf_v(vf x) {
     far = far * t + 1.880359359e-4f;
     far = with_sign_of(1.0f - exp_v(far), x);
     return choose(magnitude(x) > 1.0f, far, near);
-}
-
-INLINE vf tanh_v(vf x) {
-    vf s = x * x;
-    vf near = splat(-5.660780240e-3f);
-    near = near * s + 2.060199901e-2f;
-    near = near * s + -5.372922867e-2f;
-    near = near * s + 1.333132833e-1f;
-    near = near * s + -3.333327770e-1f;
-    near = (near * s) * x + x;
-    vf far = with_sign_of(1.0f - 2.0f / (exp_v(2.0f * magnitude(x)) + 1.0f), x);
-    return choose(magnitude(x) > 0.625f, far, near);
 }
 
 INLINE vf silu_v(vf x) { return x * sigmoid_v(x); }

@@ -63,9 +63,6 @@ extension Kernels {
     /// eˣ.
     public static func exponential(_ x: Tensor) -> Tensor { map(x, chunk: heavyChunk, ck_exponential) }
 
-    /// The hyperbolic tangent.
-    public static func tanh(_ x: Tensor) -> Tensor { map(x, chunk: heavyChunk, ck_tanh) }
-
     /// `x · sigmoid(x)`.
     public static func silu(_ x: Tensor) -> Tensor { map(x, chunk: heavyChunk, ck_silu) }
 
@@ -114,35 +111,6 @@ extension Kernels {
             forPieces(of: x.rowCount, size: rowsPerChunk(width: c, elements: heavyChunk)) {
                 let row = $0.lowerBound
                 ck_geglu_backward(gradient + row * c, from + row * 2 * c, to + row * 2 * c, $0.count, c)
-            }
-        }
-        return dx
-    }
-
-    /// Softmax over the last axis.
-    public static func softmax(_ x: Tensor) -> Tensor {
-        let y = Tensor(uninitialised: x.shape)
-        let c = x.lastAxis
-        guard c > 0 else { return y }
-        withExtendedLifetime(x) {
-            let (from, to) = (x.base, y.base)
-            forPieces(of: x.rowCount, size: rowsPerChunk(width: c, elements: heavyChunk)) {
-                ck_softmax(from + $0.lowerBound * c, to + $0.lowerBound * c, $0.count, c)
-            }
-        }
-        return y
-    }
-
-    /// dx of `softmax`, from its result `y`.
-    public static func softmaxBackward(_ dy: Tensor, y: Tensor) -> Tensor {
-        precondition(dy.shape == y.shape, "softmax of shape \(y.shape) with gradient \(dy.shape)")
-        let dx = Tensor(uninitialised: y.shape)
-        let c = y.lastAxis
-        withExtendedLifetime((dy, y)) {
-            let (gradient, from, to) = (dy.base, y.base, dx.base)
-            forPieces(of: y.rowCount, size: rowsPerChunk(width: c, elements: heavyChunk)) {
-                let start = $0.lowerBound * c
-                ck_softmax_backward(gradient + start, from + start, to + start, $0.count, c)
             }
         }
         return dx

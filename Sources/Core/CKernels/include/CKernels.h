@@ -24,7 +24,6 @@ void ck_scale(const float *a, float factor, float *y, size_t n);
 // y = alpha * x + b; y may be b.
 void ck_axpy(float alpha, const float *x, const float *b, float *y, size_t n);
 void ck_exponential(const float *x, float *y, size_t n);
-void ck_tanh(const float *x, float *y, size_t n);
 void ck_silu(const float *x, float *y, size_t n);
 void ck_silu_backward(const float *dy, const float *x, float *dx, size_t n);
 void ck_gelu(const float *x, float *y, size_t n);
@@ -43,8 +42,6 @@ void ck_add_row(const float *x, const float *row, float *y, size_t rows, size_t 
 void ck_column_sums(const float *x, size_t rows, size_t c, float *sums);
 // sums[c] += the sum over the rows of (x - centre[c])².
 void ck_column_squares(const float *x, const float *centre, size_t rows, size_t c, float *sums);
-void ck_softmax(const float *x, float *y, size_t rows, size_t c);
-void ck_softmax_backward(const float *dy, const float *y, float *dx, size_t rows, size_t c);
 
 // MARK: sums: vector accumulators over blocks of 4096, blocks in double
 

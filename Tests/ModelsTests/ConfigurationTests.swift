@@ -21,6 +21,11 @@ import Testing
         }
     }
 
+    @Test(arguments: [#"{"num_frames": 0}"#, #"{"image_size": 1048576, "patch_size": 1}"#])
+    func `a video encoder without tokens, or with more than memory holds, is refused`(_ text: String) throws {
+        #expect(throws: ModelsError.self) { _ = try VideoMAEConfiguration(file(text)) }
+    }
+
     @Test func `head widths are one for all blocks or one for each`() throws {
         let one = try UNet3DConditionModel.Configuration(file(#"{"attention_head_dim": 32}"#))
         #expect(one.headDimensions == [32, 32, 32, 32])

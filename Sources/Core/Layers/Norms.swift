@@ -13,15 +13,12 @@ public struct GroupNorm {
 
     /// Asks `weights` for `name.weight` and `name.bias`.
     public init(
-        _ weights: Weights, _ name: String, legacy: [String] = [], groups: Int, channels: Int,
-        epsilon: Float = 1e-5
+        _ weights: Weights, _ name: String, groups: Int, channels: Int, epsilon: Float = 1e-5
     ) {
         self.groups = groups
         self.epsilon = epsilon
-        let names = [name] + legacy
-        weight = weights.parameter(
-            names: names.map { "\($0).weight" }, shape: [channels], initial: .ones)
-        bias = weights.parameter(names: names.map { "\($0).bias" }, shape: [channels], initial: .zeros)
+        weight = weights.parameter("\(name).weight", shape: [channels], initial: .ones)
+        bias = weights.parameter("\(name).bias", shape: [channels], initial: .zeros)
     }
 
     /// Normalises each `x[i]` of `x` [n, .., c], and applies `activation`.

@@ -7,7 +7,7 @@ import Tensors
 ///
 /// `AutoencoderKL` of diffusers (diffusion.md section 3). Works on single frames: `n` images in, `n` out. Memory grows with
 /// n; whoever has many large frames gives a few at a time, which changes nothing.
-public struct AutoencoderKL {
+public struct AutoencoderKL: FolderModel {
     /// What its config.json says.
     public let configuration: Configuration
     /// Every parameter, under its name in the reference file.
@@ -18,24 +18,8 @@ public struct AutoencoderKL {
     private let quantConvolution: Convolution2D?
     private let postQuantConvolution: Convolution2D?
 
-    /// Builds the autoencoder from a source of weights.
-    ///
-    /// Throws when tensors are missing or misshapen: all at once.
-    public init(_ configuration: Configuration, _ weights: Weights) throws {
-        self.init(unchecked: configuration, weights)
-        try weights.finish()
-    }
-
-    /// Opens a folder that diffusers wrote: config.json and weights.
-    ///
-    /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
-    public init(folder: URL) throws {
-        self = try ModelFolder.build(folder) { weights in
-            try Self(unchecked: Configuration(file: folder.appending(path: "config.json")), weights)
-        }
-    }
-
-    init(unchecked configuration: Configuration, _ weights: Weights) {
+    /// Asks `weights` for every parameter.
+    public init(unchecked configuration: Configuration, _ weights: Weights) {
         self.configuration = configuration
         self.weights = weights
         let latents = configuration.latentChannels
@@ -86,7 +70,7 @@ public struct AutoencoderKL {
 
 extension AutoencoderKL {
     /// What `vae/config.json` says; a missing key takes the default of the reference class.
-    public struct Configuration: Hashable, Sendable {
+    public struct Configuration: ModelConfiguration, Hashable, Sendable {
         /// Channels of images going in.
         public var inChannels = 3
         /// Channels of images coming out.

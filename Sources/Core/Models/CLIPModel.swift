@@ -6,7 +6,7 @@ import Tensors
 /// CLIP with both towers and their projections into one space: embeddings of images and of texts.
 ///
 /// `CLIPModel` of transformers; OpenCLIP's ViT-H/14 comes in this class (diffusion.md 4.3).
-public struct CLIPModel {
+public struct CLIPModel: FolderModel {
     /// What its config.json says.
     public let configuration: Configuration
     /// Every parameter, under its name in the reference file.
@@ -19,24 +19,8 @@ public struct CLIPModel {
     private let textProjection: Linear
     private let logitScale: Variable
 
-    /// Builds the model from a source of weights.
-    ///
-    /// Throws when tensors are missing or misshapen: all of them at once.
-    public init(_ configuration: Configuration, _ weights: Weights) throws {
-        self.init(unchecked: configuration, weights)
-        try weights.finish()
-    }
-
-    /// Opens a folder that transformers wrote: config.json and weights.
-    ///
-    /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
-    public init(folder: URL) throws {
-        self = try ModelFolder.build(folder) { weights in
-            try Self(unchecked: Configuration(file: folder.appending(path: "config.json")), weights)
-        }
-    }
-
-    init(unchecked configuration: Configuration, _ weights: Weights) {
+    /// Asks `weights` for every parameter.
+    public init(unchecked configuration: Configuration, _ weights: Weights) {
         self.configuration = configuration
         self.weights = weights
         let projection = configuration.projectionDimension
@@ -67,7 +51,7 @@ public struct CLIPModel {
 
 extension CLIPModel {
     /// What the config of a whole CLIP says; a missing key takes the default of the reference class.
-    public struct Configuration: Hashable, Sendable {
+    public struct Configuration: ModelConfiguration, Hashable, Sendable {
         /// The text tower.
         public var text = CLIPTextConfiguration()
         /// The image tower.
@@ -92,31 +76,15 @@ extension CLIPModel {
 }
 
 /// The text tower of CLIP with its projection: `CLIPTextModelWithProjection` of transformers.
-public struct CLIPTextModelWithProjection {
+public struct CLIPTextModelWithProjection: FolderModel {
     /// Every parameter, under its name in the reference file.
     public let weights: Weights
     /// The tower before the projection.
     public let text: CLIPTextModel
     private let projection: Linear
 
-    /// Builds the encoder from a source of weights.
-    ///
-    /// Throws when tensors are missing or misshapen: all of them at once.
-    public init(_ configuration: CLIPTextConfiguration, _ weights: Weights) throws {
-        self.init(unchecked: configuration, weights)
-        try weights.finish()
-    }
-
-    /// Opens a folder that transformers wrote: config.json and weights.
-    ///
-    /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
-    public init(folder: URL) throws {
-        self = try ModelFolder.build(folder) { weights in
-            try Self(unchecked: CLIPTextConfiguration(file: folder.appending(path: "config.json")), weights)
-        }
-    }
-
-    init(unchecked configuration: CLIPTextConfiguration, _ weights: Weights) {
+    /// Asks `weights` for every parameter.
+    public init(unchecked configuration: CLIPTextConfiguration, _ weights: Weights) {
         self.weights = weights
         text = CLIPTextModel(unchecked: configuration, weights)
         projection = Linear(

@@ -6,7 +6,7 @@ public import Layers
 ///
 /// `CLIPTextModel` of transformers (diffusion.md 4.1): attention is causal, padding is not masked, the output is
 /// normalised. Files with and without the prefix `text_model.` are read.
-public struct CLIPTextModel {
+public struct CLIPTextModel: FolderModel {
     /// What its config.json says.
     public let configuration: CLIPTextConfiguration
     /// Every parameter, under its name in the reference file.
@@ -17,24 +17,8 @@ public struct CLIPTextModel {
     private let encoder: CLIPEncoder
     private let finalNorm: LayerNorm
 
-    /// Builds the encoder from a source of weights.
-    ///
-    /// Throws when tensors are missing or misshapen: all of them at once.
-    public init(_ configuration: CLIPTextConfiguration, _ weights: Weights) throws {
-        self.init(unchecked: configuration, weights)
-        try weights.finish()
-    }
-
-    /// Opens a folder that transformers wrote: config.json and weights.
-    ///
-    /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
-    public init(folder: URL) throws {
-        self = try ModelFolder.build(folder) { weights in
-            try Self(unchecked: CLIPTextConfiguration(file: folder.appending(path: "config.json")), weights)
-        }
-    }
-
-    init(unchecked configuration: CLIPTextConfiguration, _ weights: Weights) {
+    /// Asks `weights` for every parameter.
+    public init(unchecked configuration: CLIPTextConfiguration, _ weights: Weights) {
         self.configuration = configuration
         self.weights = weights
         let width = configuration.hiddenSize
@@ -82,7 +66,7 @@ public struct CLIPTextModel {
 }
 
 /// What `text_encoder/config.json` says; a missing key takes the default of the reference class.
-public struct CLIPTextConfiguration: Hashable, Sendable {
+public struct CLIPTextConfiguration: ModelConfiguration, Hashable, Sendable {
     /// Rows of the token embedding.
     public var vocabularySize = 49408
     /// Width of every state.

@@ -61,7 +61,7 @@ public struct CLIPVisionModel {
 }
 
 /// The image encoder of CLIP with its projection: `CLIPVisionModelWithProjection` of transformers.
-public struct CLIPVisionModelWithProjection {
+public struct CLIPVisionModelWithProjection: FolderModel {
     /// What its config.json says.
     public let configuration: CLIPVisionConfiguration
     /// Every parameter, under its name in the reference file.
@@ -70,24 +70,8 @@ public struct CLIPVisionModelWithProjection {
     public let vision: CLIPVisionModel
     private let projection: Linear
 
-    /// Builds the encoder from a source of weights.
-    ///
-    /// Throws when tensors are missing or misshapen: all of them at once.
-    public init(_ configuration: CLIPVisionConfiguration, _ weights: Weights) throws {
-        self.init(unchecked: configuration, weights)
-        try weights.finish()
-    }
-
-    /// Opens a folder that transformers wrote: config.json and weights.
-    ///
-    /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
-    public init(folder: URL) throws {
-        self = try ModelFolder.build(folder) { weights in
-            try Self(unchecked: CLIPVisionConfiguration(file: folder.appending(path: "config.json")), weights)
-        }
-    }
-
-    init(unchecked configuration: CLIPVisionConfiguration, _ weights: Weights) {
+    /// Asks `weights` for every parameter.
+    public init(unchecked configuration: CLIPVisionConfiguration, _ weights: Weights) {
         self.configuration = configuration
         self.weights = weights
         vision = CLIPVisionModel(configuration, weights)
@@ -104,7 +88,7 @@ public struct CLIPVisionModelWithProjection {
 }
 
 /// What the config of a CLIP image encoder says; a missing key takes the default of the reference class.
-public struct CLIPVisionConfiguration: Hashable, Sendable {
+public struct CLIPVisionConfiguration: ModelConfiguration, Hashable, Sendable {
     /// Width of every state.
     public var hiddenSize = 768
     /// Width inside the feed-forward.

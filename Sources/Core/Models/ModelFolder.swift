@@ -77,36 +77,19 @@ public struct ModelFolder: Sendable {
 
     /// Asks for every parameter of the model.
     private func declare(_ weights: Weights) throws {
-        let configuration = url.appending(path: "config.json")
+        func declare<Model: FolderModel>(_ type: Model.Type) throws {
+            _ = try Model(unchecked: Model.Configuration(file: url.appending(path: "config.json")), weights)
+        }
         switch modelClass {
-        case .unet3DConditionModel:
-            _ = try UNet3DConditionModel(unchecked: .init(file: configuration), weights)
-        case .autoencoderKL: _ = try AutoencoderKL(unchecked: .init(file: configuration), weights)
-        case .clipTextModel: _ = try CLIPTextModel(unchecked: .init(file: configuration), weights)
-        case .clipTextModelWithProjection:
-            _ = try CLIPTextModelWithProjection(unchecked: .init(file: configuration), weights)
-        case .clipVisionModelWithProjection:
-            _ = try CLIPVisionModelWithProjection(unchecked: .init(file: configuration), weights)
-        case .clipModel: _ = try CLIPModel(unchecked: .init(file: configuration), weights)
-        case .videoMAEModel, .videoMAEForPreTraining:
-            _ = try VideoMAEModel(unchecked: .init(file: configuration), weights)
-        case .videoMAEForVideoClassification:
-            _ = try VideoMAEForVideoClassification(unchecked: .init(file: configuration), weights)
+        case .unet3DConditionModel: try declare(UNet3DConditionModel.self)
+        case .autoencoderKL: try declare(AutoencoderKL.self)
+        case .clipTextModel: try declare(CLIPTextModel.self)
+        case .clipTextModelWithProjection: try declare(CLIPTextModelWithProjection.self)
+        case .clipVisionModelWithProjection: try declare(CLIPVisionModelWithProjection.self)
+        case .clipModel: try declare(CLIPModel.self)
+        case .videoMAEModel, .videoMAEForPreTraining: try declare(VideoMAEModel.self)
+        case .videoMAEForVideoClassification: try declare(VideoMAEForVideoClassification.self)
         }
-    }
-
-    /// Opens the weights of a folder, builds a model from them and makes sure that it has them all.
-    static func build<Model>(_ folder: URL, _ body: (Weights) throws -> Model) throws -> Model {
-        let configuration = folder.appending(path: "config.json")
-        guard exists(configuration) else {
-            throw ModelsError.missingFile(
-                file: configuration.path(percentEncoded: false), neededFor: "the model in this folder")
-        }
-        let checkpoint = try Checkpoint.open(folder)
-        let weights = Weights(CheckpointWeights(checkpoint))
-        let model = try body(weights)
-        try weights.finish(checkpoint.location.path(percentEncoded: false))
-        return model
     }
 
     private static func exists(_ url: URL) -> Bool {

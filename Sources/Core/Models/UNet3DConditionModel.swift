@@ -1,5 +1,4 @@
 public import Autograd
-public import Foundation
 public import Layers
 public import Tensors
 
@@ -8,7 +7,7 @@ public import Tensors
 /// `UNet3DConditionModel` of diffusers (diffusion.md section 2): a 2-D UNet whose every layer is followed by temporal
 /// ones. Activations are channels-last; images and tokens of one video lie frame after frame, so temporal layers look
 /// at the same memory as `[b, f, h * w, c]`. Immutable: what training adds comes as adapters with each call.
-public struct UNet3DConditionModel {
+public struct UNet3DConditionModel: FolderModel {
     /// Receives the value at a named point of a forward pass, for comparison with the reference.
     public typealias Observer = (_ point: String, _ value: Tensor) -> Void
 
@@ -26,25 +25,8 @@ public struct UNet3DConditionModel {
     private let convNormOut: GroupNorm
     private let convOut: Convolution2D
 
-    /// Builds the network from a source of weights.
-    ///
-    /// Throws when tensors are missing or misshapen: all of them at once.
-    public init(_ configuration: Configuration, _ weights: Weights) throws {
-        self.init(unchecked: configuration, weights)
-        try weights.finish()
-    }
-
-    /// Opens a folder that diffusers wrote: config.json and weights.
-    ///
-    /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
-    public init(folder: URL) throws {
-        self = try ModelFolder.build(folder) { weights in
-            try Self(unchecked: Configuration(file: folder.appending(path: "config.json")), weights)
-        }
-    }
-
     /// Builds the layers in the order in which the reference registers them.
-    init(unchecked configuration: Configuration, _ weights: Weights) {
+    public init(unchecked configuration: Configuration, _ weights: Weights) {
         self.configuration = configuration
         self.weights = weights
         let channels = configuration.blockOutChannels

@@ -2,7 +2,7 @@ public import Foundation
 
 extension UNet3DConditionModel {
     /// What `unet/config.json` says; a missing key takes the default of the reference class.
-    public struct Configuration: Hashable, Sendable {
+    public struct Configuration: ModelConfiguration, Hashable, Sendable {
         /// Channels of the latents going in.
         public var inChannels = 4
         /// Channels of the prediction coming out.

@@ -7,7 +7,7 @@ import Tensors
 ///
 /// `VideoMAEModel` of transformers (diffusion.md section 9). Keys have no bias; biases of queries and values are read
 /// from `q_bias` and `v_bias` or `query.bias` and `value.bias`. The decoder of pre-training files is ignored.
-public struct VideoMAEModel {
+public struct VideoMAEModel: FolderModel {
     /// What its config.json says.
     public let configuration: VideoMAEConfiguration
     /// Every parameter, under its name in the reference file.
@@ -19,24 +19,8 @@ public struct VideoMAEModel {
     private let layers: [VideoMAELayer]
     private let norm: LayerNorm?
 
-    /// Builds the encoder from a source of weights.
-    ///
-    /// Throws when tensors are missing or misshapen: all of them at once.
-    public init(_ configuration: VideoMAEConfiguration, _ weights: Weights) throws {
-        self.init(unchecked: configuration, weights)
-        try weights.finish()
-    }
-
-    /// Opens a folder that transformers wrote: config.json and weights.
-    ///
-    /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
-    public init(folder: URL) throws {
-        self = try ModelFolder.build(folder) { weights in
-            try Self(unchecked: VideoMAEConfiguration(file: folder.appending(path: "config.json")), weights)
-        }
-    }
-
-    init(unchecked configuration: VideoMAEConfiguration, _ weights: Weights) {
+    /// Asks `weights` for every parameter.
+    public init(unchecked configuration: VideoMAEConfiguration, _ weights: Weights) {
         self.configuration = configuration
         self.weights = weights
         let width = configuration.hiddenSize
@@ -100,7 +84,7 @@ public struct VideoMAEModel {
 /// The video encoder with the classifier that it was fine-tuned with; its embedding is what MoFid compares.
 ///
 /// `VideoMAEForVideoClassification` of transformers (diffusion.md 9.1).
-public struct VideoMAEForVideoClassification {
+public struct VideoMAEForVideoClassification: FolderModel {
     /// What its config.json says.
     public let configuration: VideoMAEConfiguration
     /// Every parameter, under its name in the reference file.
@@ -110,24 +94,8 @@ public struct VideoMAEForVideoClassification {
     private let norm: LayerNorm?
     private let classifier: Linear
 
-    /// Builds the model from a source of weights.
-    ///
-    /// Throws when tensors are missing or misshapen: all of them at once.
-    public init(_ configuration: VideoMAEConfiguration, _ weights: Weights) throws {
-        self.init(unchecked: configuration, weights)
-        try weights.finish()
-    }
-
-    /// Opens a folder that transformers wrote: config.json and weights.
-    ///
-    /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
-    public init(folder: URL) throws {
-        self = try ModelFolder.build(folder) { weights in
-            try Self(unchecked: VideoMAEConfiguration(file: folder.appending(path: "config.json")), weights)
-        }
-    }
-
-    init(unchecked configuration: VideoMAEConfiguration, _ weights: Weights) {
+    /// Asks `weights` for every parameter.
+    public init(unchecked configuration: VideoMAEConfiguration, _ weights: Weights) {
         self.configuration = configuration
         self.weights = weights
         videomae = VideoMAEModel(unchecked: configuration, weights)
@@ -209,7 +177,7 @@ private struct VideoMAELayer {
 }
 
 /// What the config of a VideoMAE says; a missing key takes the default of the reference class.
-public struct VideoMAEConfiguration: Hashable, Sendable {
+public struct VideoMAEConfiguration: ModelConfiguration, Hashable, Sendable {
     /// Rows and columns of frames.
     public var imageSize = 224
     /// Rows and columns of a patch.
@@ -273,6 +241,11 @@ public struct VideoMAEConfiguration: Hashable, Sendable {
         }
         guard tubeletSize > 0, frames % tubeletSize == 0 else {
             throw file.wrong("tubelet_size", "\(tubeletSize)", "a divisor of num_frames \(frames)")
+        }
+        // The table of positions is made, not read: no file's size holds it in bounds.
+        guard tokens > 0, tokens <= (1 << 28) / max(1, hiddenSize) else {
+            throw file.wrong(
+                "num_frames", "\(frames)", "from \(tubeletSize) up to what fits into memory: \(tokens) tokens")
         }
     }
 }

@@ -1,0 +1,43 @@
+import Checkpoints
+public import Foundation
+public import Layers
+
+/// A model that lies in a folder as diffusers or transformers write it: config.json and weights.
+public protocol FolderModel {
+    /// What config.json says.
+    associatedtype Configuration: ModelConfiguration
+
+    /// Asks `weights` for every parameter, in the order in which the reference registers them.
+    ///
+    /// What is missing or misshapen stops nothing: it is in `weights.problems`, and the model is not to be called then.
+    init(unchecked configuration: Configuration, _ weights: Weights)
+}
+
+/// What a config.json says; a missing key takes the default of the reference class.
+public protocol ModelConfiguration {
+    /// Reads `config.json`.
+    ///
+    /// Throws `ModelsError` when it cannot be read or asks for what we do not have.
+    init(file: URL) throws
+}
+
+extension FolderModel {
+    /// Builds the model from a source of weights.
+    ///
+    /// Throws `WeightsError` when tensors are missing or misshapen: all of them at once.
+    public init(_ configuration: Configuration, _ weights: Weights) throws {
+        self.init(unchecked: configuration, weights)
+        try weights.finish()
+    }
+
+    /// Opens a folder.
+    ///
+    /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
+    public init(folder: URL) throws {
+        let configuration = try Configuration(file: folder.appending(path: "config.json"))
+        let checkpoint = try Checkpoint.open(folder)
+        let weights = Weights(CheckpointWeights(checkpoint))
+        self.init(unchecked: configuration, weights)
+        try weights.finish(checkpoint.location.path(percentEncoded: false))
+    }
+}

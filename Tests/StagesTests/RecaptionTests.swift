@@ -66,6 +66,12 @@ struct RecaptionTests {
         }
         #expect("\(error.map { "\($0)" } ?? "")" == "there are 1 captions for 2 clips: give one for each, in order")
         #expect(try bench.check(stage, ["captions": .list(["a", " "])]).map(\.subject) == [.setting("captions")])
+        let clip = SourceInput.File(path: "0.mp4", url: bench.folder)
+        let clips = [SourceInput(kind: .clips, files: [clip, clip])]
+        let few = try bench.check(stage, ["captions": .list(["one"])], upstream: ["frames": clips])
+        #expect(few.map(\.subject) == [.setting("captions")])
+        #expect(few[0].message == "there are 1 captions for 2 clips: give one for each, in order")
+        #expect(try bench.check(stage, ["captions": .list(["one", "two"])], upstream: ["frames": clips]).isEmpty)
     }
 
     @Test("an endpoint is asked about a picture of each clip, as OpenAI's API has it")

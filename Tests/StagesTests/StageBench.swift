@@ -30,9 +30,11 @@ final class StageBench {
     /// What a stage finds wrong before anything runs.
     func check(
         _ stage: StageDescriptor, _ settings: [String: Value] = [:], sources: [String: [SourceInput]] = [:],
-        model: ModelSet? = nil
+        upstream: [String: [SourceInput]] = [:], model: ModelSet? = nil
     ) throws -> [StageProblem] {
-        try stage.check(stage.complete(settings), StageRequest(sources: sources, element: nil, model: model))
+        try stage.check(
+            stage.complete(settings),
+            StageRequest(sources: sources, upstream: upstream, element: nil, model: model))
     }
 
     func context(

@@ -81,11 +81,19 @@ public struct RecaptionStage: Stage {
         settings.captions.isEmpty && settings.captioner == .base ? [] : [.tokenizer]
     }
 
-    /// Whether the settings fit together, and the key is there.
+    /// Whether the settings fit together and to the clips, and the key is there.
     public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
         var problems: [StageProblem] = []
         for (index, caption) in settings.captions.enumerated() where CaptionRules.tidied(caption).isEmpty {
             problems.append(StageProblem(.setting("captions"), "caption \(index + 1) is empty"))
+        }
+        let clips = (request.upstream["frames"] ?? []).filter { $0.kind == .clips }.reduce(0) { $0 + $1.files.count }
+        if !settings.captions.isEmpty, clips > 0, clips != settings.captions.count {
+            let error = RecaptionError.wrongNumber(captions: settings.captions.count, clips: clips)
+            problems.append(StageProblem(.setting("captions"), error.description))
+        }
+        if request.model?.folders[.tokenizer] != nil {
+            problems += checkModel(request.model, parts: modelParts(settings))
         }
         guard settings.captions.isEmpty, settings.captioner == .endpoint else { return problems }
         do throws(EndpointError) {

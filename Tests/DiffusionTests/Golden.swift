@@ -5,7 +5,7 @@ import Tensors
 import Testing
 
 /// A line of diffusion.md section 12: mean, rms, and the elements at 0, 1, 2, 3, n/2, n-1.
-struct Golden {
+struct Golden: Sendable {
     let mean: Double
     let rms: Double
     let values: [Double]

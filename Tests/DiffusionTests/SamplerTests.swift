@@ -24,6 +24,37 @@ import Testing
             .expect(Latents.channelsFirst(latents))
     }
 
+    /// Computed with diffusers 0.42.1: its pipeline's loop with a generator of seed 42, frames as samples of their own.
+    @Test(arguments: [
+        (
+            false,
+            Golden(
+                1.33837092, 5.83171988, [-4.30522203, -0.508179486, -2.67171788, -5.77959204, 10.0755749, 2.93785024])
+        ),
+        (
+            true,
+            Golden(
+                0.0684639066, 0.449176848,
+                [0.374076992, -0.345607817, -0.443742037, -0.69583863, 0.00754892081, 0.363502055])
+        ),
+    ])
+    func `noise in each step, and thresholds, frame by frame as the pipeline has them`(
+        thresholds: Bool, golden: Golden
+    ) throws {
+        var config = SchedulerConfig.zeroScope
+        config.thresholds = thresholds
+        config.thresholdMaximum = 2
+        let sampler = GuidedSampler(network: try ReferenceUNet.make(), scheduler: DDIMScheduler(config))
+        var generator = TorchGenerator(seed: 42)
+        let latents = try sampler.sample(
+            from: Latents.channelsLast(ReferenceFill.input("noise", [1, 4, 3, 8, 8])),
+            GuidedSampler.Conditions(
+                prompt: ReferenceFill.input("ctx", [1, 5, 24]), negative: ReferenceFill.input("uncond", [1, 5, 24])),
+            guidance: 3, steps: 4, eta: 0.7, using: &generator
+        ) { _ in }
+        golden.expect(Latents.channelsFirst(latents))
+    }
+
     @Test func `four steps of inversion`() throws {
         let sampler = GuidedSampler(network: try ReferenceUNet.make(), scheduler: DDIMScheduler(.zeroScope))
         let clean = Kernels.scale(ReferenceFill.input("lat0", [1, 4, 3, 8, 8]), by: 0.5)

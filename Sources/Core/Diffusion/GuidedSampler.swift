@@ -39,7 +39,7 @@ public struct GuidedSampler {
     ///   - noise: x_T.
     ///   - eta: 0 is DDIM, 1 as much noise as DDPM.
     ///   - adapters: LoRAs; their injections have one row per batch entry (see `injection(_:guided:)`).
-    ///   - generator: for `eta` > 0.
+    ///   - generator: for `eta` > 0; draws in the order of the pipeline, `[b · f, c, h, w]` in each step.
     ///   - afterStep: called with the number of steps done, before the next; throws to stop.
     /// Throws `DiffusionError.badStepCount` and what `afterStep` throws.
     public func sample(
@@ -48,6 +48,9 @@ public struct GuidedSampler {
     ) throws -> Tensor {
         let isGuided = guidance > 1
         let context = isGuided ? stackedRows(conditions.negative, conditions.prompt) : conditions.prompt
+        // The pipeline's scheduler sees each frame as a sample of its own: that counts for draws and for thresholding.
+        let shape = noise.shape
+        let images = [shape[0] * shape[1]] + shape.dropFirst(2)
         var latents = noise
         for (index, timestep) in try scheduler.timesteps(steps).enumerated() {
             let output = withoutRecording {
@@ -59,8 +62,11 @@ public struct GuidedSampler {
             let estimate = isGuided ? guided(output, guidance) : output
             let drawn: Tensor? =
                 eta > 0
-                ? Latents.channelsLast(generator.normal(Latents.channelsFirst(latents).shape)) : nil
-            latents = scheduler.step(latents, output: estimate, at: timestep, steps: steps, eta: eta, noise: drawn)
+                ? Kernels.permute(generator.normal([images[0], images[3], images[1], images[2]]), [0, 2, 3, 1]) : nil
+            latents = scheduler.step(
+                latents.reshaped(images), output: estimate.reshaped(images), at: timestep, steps: steps, eta: eta,
+                noise: drawn
+            ).reshaped(shape)
             try afterStep(index + 1)
         }
         return latents

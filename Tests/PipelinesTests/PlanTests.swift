@@ -41,7 +41,7 @@ extension PlannedStep {
                     SourceInput(
                         kind: .clips,
                         files: [
-                            .init(path: "0.mp4", url: work.root.appending(path: "clips/a.mp4").standardizedFileURL)
+                            .init(path: "0", url: work.root.appending(path: "clips/a.mp4").standardizedFileURL)
                         ],
                         attributes: .list([.map(["prompt": .string("A red ball is zigzagging on the grass")])])))
             ])
@@ -298,7 +298,7 @@ extension PlannedStep {
             return source
         }
         let folder = try source("clips: folder/")
-        #expect(folder?.files.map(\.path) == ["0.mp4", "1.mov"])
+        #expect(folder?.files.map(\.path) == ["0", "1"])
         #expect(folder?.files.map(\.url.lastPathComponent) == ["x.mp4", "y.MOV"])
         #expect(
             folder?.attributes

@@ -10,7 +10,7 @@ struct ExplainCommand: ParsableCommand {
         abstract: "Why a step ran: the settings, inputs or models that changed, with both values.",
         discussion: ExitStatus.help)
 
-    @Argument(help: "A step, such as `motion` or `samples[2]`.") var step: String
+    @Argument(help: "A step, such as `motion`, or one part: `samples[a-cat-is-running]`.") var step: String
     @Option(name: .customLong("run"), help: "The attempt of this run (default: the latest one).") var ofRun: String?
     @Option(help: "Compare with the attempt of this run (default: the one before).") var against: String?
     @Option(help: "The name of the pipeline (default: that of the latest run that tried the step).")

@@ -47,7 +47,7 @@ struct GetCommand: ParsableCommand {
         let plan = try pipelineOptions.pipeline(file).plan
         let (name, port) = split(subject)
         let forecast = try engine.forecast(plan, RunRequest(steps: [name]))
-        let steps = forecast.steps.filter { $0.id.description == name || $0.id.name == name }
+        let steps = forecast.steps.filter { plan.steps(named: name).contains($0.id) }
         return try steps.map { step in
             guard step.decision == .hit else {
                 throw CommandFailure(

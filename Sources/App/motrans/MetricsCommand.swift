@@ -11,26 +11,30 @@ struct MetricsCommand: ParsableCommand {
     @Argument(help: "The pipeline file.") var file: String
     @Flag(help: "As CSV.") var csv = false
     @Flag(help: "As a Markdown table.") var md = false
+    @Flag(help: "One JSON document, with every score that there is.") var json = false
     @OptionGroup var pipelineOptions: PipelineOptions
     @OptionGroup var cache: CacheOptions
 
     func validate() throws {
-        guard !(csv && md) else { throw ValidationError("--csv and --md are two forms of one table: give one") }
+        guard [csv, md, json].count(where: \.self) < 2 else {
+            throw ValidationError("--csv, --md and --json are forms of one table: give one")
+        }
     }
 
     func run() throws {
         let plan = try pipelineOptions.pipeline(file).plan
         let engine = try cache.existingEngine()
         let scored = try engine.forecast(plan).steps.filter { $0.stage == "metric-scoring" }
-        let tables = try scored.compactMap { step in
-            try step.outputs["scores"].map { try ScoreTable(artifact: $0, store: engine.store).table() }
-        }
-        guard !tables.isEmpty else {
+            .compactMap { step in step.outputs["scores"].map { (step.id.description, $0) } }
+        guard !scored.isEmpty else {
             throw CommandFailure(
                 status: .notFound, message: "\(file) has no scores for the settings that it has now",
                 help: "`motrans run \(file)` makes them")
         }
-        let texts = tables.map { csv ? $0.csv : md ? $0.markdown : $0.text }
-        Console().result(texts.joined(separator: "\n\n"))
+        let scores = try ScoreTable(scored, store: engine.store)
+        Console().result(
+            json
+                ? JSON.document(scores.fields)
+                : csv ? scores.table(withMeans: false).csv : md ? scores.table().markdown : scores.table().text)
     }
 }

@@ -18,11 +18,9 @@ struct ReportPrinter {
             table.add([step.id.description, done, why])
         }
         console.result(table.text)
-        for step in report.steps {
-            if let scores = step.outputs["scores"], step.stage == "metric-scoring" {
-                console.result("\n" + (try ScoreTable(artifact: scores, store: engine.store).table().text))
-            }
-        }
+        let scored = report.steps.filter { $0.stage == "metric-scoring" }
+            .compactMap { step in step.outputs["scores"].map { (step.id.description, $0) } }
+        if !scored.isEmpty { console.result("\n" + (try ScoreTable(scored, store: engine.store).table().text)) }
         guard !isQuiet else { return }
         let hits = report.steps.count { $0.outcome == .hit }
         let ran = report.steps.count { if case .done = $0.outcome { true } else { false } }
@@ -39,7 +37,8 @@ struct ReportPrinter {
         return switch step.outcome {
         case .hit: ("hit", "")
         case .done: ("ran", cause)
-        case .failed(_, let error): ("failed", error)
+        // The whole of it was told when it happened.
+        case .failed(_, let error): ("failed", String(error.prefix { !$0.isNewline }.prefix(120)))
         case .cancelled: ("interrupted", cause)
         case .skipped(let because): ("skipped", "\(because) failed")
         case .notStarted: ("not started", "")

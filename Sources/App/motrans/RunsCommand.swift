@@ -30,7 +30,7 @@ struct RunsCommand: ParsableCommand {
         ])
         for run in runs {
             let took = run.ended.map { Readable.duration($0.timeIntervalSince(run.run.started)) } ?? "–"
-            table.add([run.id.text, run.run.pipeline, run.outcome.rawValue, Self.when(run.run.started), took])
+            table.add([run.id.text, run.run.pipeline, JSON.outcome(run), Self.when(run.run.started), took])
         }
         console.result(table.text)
     }
@@ -46,10 +46,16 @@ extension JSON {
     static func run(_ run: RunRecord) -> [(String, Value)] {
         [
             ("run", .string(run.id.text)), ("pipeline", .string(run.run.pipeline)), ("file", .string(run.run.file)),
-            ("outcome", .string(run.outcome.rawValue)), ("started", time(run.run.started)),
+            ("outcome", .string(outcome(run))), ("started", time(run.run.started)),
             ("ended", run.ended.map(time) ?? .null), ("command_line", .list(run.run.commandLine.map(Value.string))),
             ("tool_version", .string(run.run.toolVersion)), ("host", .string(run.run.process.host)),
         ]
+    }
+
+    /// How a run ended; one that says it runs while its process is gone never will.
+    static func outcome(_ run: RunRecord) -> String {
+        let isDead = run.outcome == .running && run.run.process.liveness == .dead
+        return (isDead ? RunOutcome.abandoned : run.outcome).rawValue
     }
 
     /// An attempt.

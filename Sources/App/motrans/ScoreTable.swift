@@ -2,7 +2,7 @@ import Artifacts
 import Foundation
 import Storage
 
-/// The scores of an artifact as rows.
+/// The scores of one or more scoring steps as rows.
 ///
 /// Reads `scores.json` as any program could: the app does not know how scores are made.
 struct ScoreTable {
@@ -10,6 +10,7 @@ struct ScoreTable {
         struct Video: Decodable {
             let prompt: String
             let seed: Int
+            let entity: String?
             let values: [String: Double]
         }
 
@@ -21,24 +22,50 @@ struct ScoreTable {
     private static let paper = [
         ("clip_t", "CLIP-T"), ("clip_e", "CLIP-E"), ("temp_cons", "TempCons"), ("mofid", "MoFid"),
     ]
-    private let document: Document
+    private let documents: [(step: String, scores: Document)]
 
-    init(artifact: Digest, store: ObjectStore) throws {
-        let manifest = try store.manifest(of: artifact)
-        guard let entry = manifest.entries.first(where: { $0.path == "scores.json" }) else {
-            throw CommandFailure(status: .integrity, message: "artifact \(artifact.short) has no scores.json")
+    /// Scoring steps by name, each with its `scores` artifact.
+    init(_ scored: [(step: String, artifact: Digest)], store: ObjectStore) throws {
+        documents = try scored.map { step, artifact in
+            let manifest = try store.manifest(of: artifact)
+            guard let entry = manifest.entries.first(where: { $0.path == "scores.json" }) else {
+                throw CommandFailure(status: .integrity, message: "artifact \(artifact.short) has no scores.json")
+            }
+            return (step, try JSONDecoder().decode(Document.self, from: store.read(entry.digest)))
         }
-        document = try JSONDecoder().decode(Document.self, from: store.read(entry.digest))
     }
 
-    /// A row per video and the means.
-    func table() -> Table {
-        var table = Table([("prompt", .left), ("seed", .right)] + Self.paper.map { ($0.1, .right) })
-        for video in document.videos {
-            table.add([video.prompt, "\(video.seed)"] + cells(video.values))
+    /// A row per video, and for people the means; with several steps, a column that says which.
+    func table(withMeans: Bool = true) -> Table {
+        let isSeveral = documents.count > 1
+        var table = Table(
+            (isSeveral ? [("step", .left)] : []) + [("prompt", .left), ("seed", .right)]
+                + Self.paper.map { ($0.1, .right) })
+        for (step, scores) in documents {
+            let first = isSeveral ? [step] : []
+            for video in scores.videos {
+                table.add(first + [video.prompt, "\(video.seed)"] + cells(video.values))
+            }
+            if withMeans { table.add(first + ["mean of \(scores.videos.count)", ""] + cells(scores.mean)) }
         }
-        table.add(["mean of \(document.videos.count)", ""] + cells(document.mean))
         return table
+    }
+
+    /// The fields of a document for programs: every score that there is.
+    var fields: [(String, Value)] {
+        let steps: [Value] = documents.map { step, scores in
+            .map([
+                "step": .string(step), "mean": .map(scores.mean.mapValues(JSON.number)),
+                "videos": .list(
+                    scores.videos.map {
+                        .map([
+                            "prompt": .string($0.prompt), "seed": .int($0.seed), "entity": JSON.optional($0.entity),
+                            "values": .map($0.values.mapValues(JSON.number)),
+                        ])
+                    }),
+            ])
+        }
+        return [("scores", .list(steps))]
     }
 
     private func cells(_ values: [String: Double]) -> [String] {

@@ -32,7 +32,7 @@ struct ShowCommand: ParsableCommand {
         if let ended = run.ended {
             console.result("took      \(Readable.duration(ended.timeIntervalSince(run.run.started)))")
         }
-        console.result("outcome   \(run.outcome.rawValue)\n")
+        console.result("outcome   \(JSON.outcome(run))\n")
         let byID = Dictionary(attempts.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
         var table = Table([
             ("step", .left), ("done", .left), ("outcome", .left), ("wall", .right), ("cpu", .right), ("memory", .right),

@@ -17,13 +17,13 @@ struct StatusCommand: ParsableCommand {
 
     func run() throws {
         let console = Console()
-        let engine = try file == nil ? cache.existingEngine() : cache.engine()
+        let engine = try file == nil ? cache.existingEngine() : cache.forecastEngine()
         let plan = try pipelineOptions.checkedPipeline(try file ?? engine.latestRun().run.file).plan
         let forecast = try engine.forecast(plan)
         ForecastPrinter(console: console, isJSON: json).show(forecast, of: plan)
         guard !json else { return }
         if let last = try engine.lineage.read({ try $0.runs(pipeline: plan.name, limit: 1) }).first {
-            console.result("last run: \(last.id), \(last.outcome.rawValue), \(RunsCommand.when(last.run.started))")
+            console.result("last run: \(last.id), \(JSON.outcome(last)), \(RunsCommand.when(last.run.started))")
         }
     }
 }

@@ -78,7 +78,8 @@ final class TextRunPrinter: RunPrinter {
         case .failed(let step, _, let error, let tail):
             state.running[step] = nil
             state.ended += 1
-            return ([line("✗", step, error)] + tail.map { "      │ \($0)" }).joined(separator: "\n")
+            return ([line("✗", step, error)] + tail.filter { !Self.repeats(error, $0) }.map { "      │ \($0)" }).joined(
+                separator: "\n")
         case .cancelled(let step, _):
             state.running[step] = nil
             return line("✗", step, "interrupted")
@@ -89,6 +90,12 @@ final class TextRunPrinter: RunPrinter {
         case .runEnded:
             return nil
         }
+    }
+
+    /// Whether a line of the log only says the error again.
+    private static func repeats(_ error: String, _ line: String) -> Bool {
+        let words = line.hasPrefix("error: ") ? line.dropFirst(7) : line[...]
+        return error.contains(words)
     }
 
     private func isTrouble(_ event: RunEvent) -> Bool {

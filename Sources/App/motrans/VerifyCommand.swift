@@ -36,6 +36,13 @@ struct VerifyCommand: ParsableCommand {
                     + "\(verification.artifacts) artifacts\(verification.didReadData ? ", every byte read" : ""): "
                     + (verification.isClean ? "clean" : "not clean"))
         }
+        if !verification.isClean, !json {
+            console.note(
+                repair
+                    ? "what was damaged is set aside: `motrans run FILE` makes it again"
+                    : "`motrans verify --repair` sets damaged objects aside; the next `motrans run FILE` makes them again"
+            )
+        }
         guard verification.isClean else { throw ExitCode(ExitStatus.integrity.rawValue) }
     }
 }

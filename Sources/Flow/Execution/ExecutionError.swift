@@ -6,8 +6,6 @@ public import Pipelines
 public enum ExecutionError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A name on the command line is no step of the plan. `known`: the names that are.
     case unknownStep(String, known: [String])
-    /// A source or model file could not be read.
-    case unreadable(URL, reason: String)
     /// A part of a model set has no folder, or the folder has no file that belongs to a model.
     case modelPartMissing(model: String, part: String, folder: URL?)
     /// A source file was written to while a step worked with it.
@@ -30,7 +28,6 @@ public enum ExecutionError: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .unknownStep(let name, let known):
             "there is no step \(name) in this pipeline; its steps are \(known.joined(separator: ", "))"
-        case .unreadable(let url, let reason): "cannot read \(url.path): \(reason)"
         case .modelPartMissing(let model, let part, nil): "model \(model) has no part \(part), which this step reads"
         case .modelPartMissing(let model, let part, let folder?):
             "part \(part) of model \(model) has no model file: \(folder.path) is empty or missing"
@@ -44,7 +41,7 @@ public enum ExecutionError: Error, Hashable, Sendable, CustomStringConvertible {
         case .ambiguous(let prefix, let digests):
             "\(prefix) stands for \(digests.count) digests, such as \(digests.prefix(3).map { $0.hex.prefix(16) + "…" }.joined(separator: ", "))"
         case .wouldOverwrite(let url):
-            "\(url.path) is there already; give another folder, or say that it may be replaced"
+            "\(url.path) is there already; give another folder, or `--replace`"
         case .unavailable(let digest, let reason):
             "artifact \(digest.short) cannot be restored: \(reason); run the pipeline again to make it once more"
         }

@@ -12,7 +12,7 @@ struct Selection: Sendable {
     init(_ plan: Plan, _ request: RunRequest) throws {
         var wanted: Set<StepID> = []
         for name in request.steps {
-            let named = plan.steps.map(\.id).filter { $0.description == name || $0.name == name }
+            let named = plan.steps(named: name)
             guard !named.isEmpty else {
                 var known: [String] = []
                 for step in plan.steps where !known.contains(step.id.name) { known.append(step.id.name) }

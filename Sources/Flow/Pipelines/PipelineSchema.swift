@@ -175,7 +175,10 @@ public struct PipelineSchema: Sendable {
         ]
         var required: [Node] = ["stage"]
         if stage.declaresOwnPorts {
-            properties["inputs"] = object(["type": "object", "additionalProperties": reference("input")])
+            properties["inputs"] = object([
+                "type": "object",
+                "additionalProperties": object(["description": "`${step}`, `${step.port}`, or `{file: PATH}`."]),
+            ])
             properties["outputs"] = object([
                 "type": "object", "minProperties": 1, "additionalProperties": text("The kind: file, files, video, ..."),
                 "description": "What the program writes.",

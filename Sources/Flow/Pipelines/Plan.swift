@@ -18,7 +18,7 @@ public struct SourcePlace: Hashable, Sendable {
     }
 }
 
-/// The name of a step in a plan: `motion`, or `samples[2]` for an element, or `motion[rank=8]` for a matrix cell.
+/// The name of a step in a plan: `motion`, or `samples[a-cat]` for an element, or `motion[rank=8]` for a matrix cell.
 public struct StepID: Hashable, Sendable, CustomStringConvertible {
     /// The step's name in the pipeline file.
     public let name: String
@@ -140,5 +140,18 @@ public struct Profile: Hashable, Sendable {
         self.name = name
         self.jobs = jobs
         self.threads = threads
+    }
+}
+
+extension Plan {
+    /// The steps that a person means: `samples` every part, `samples[a-cat]` one by name, `samples[2]` one by its place
+    /// from 1; empty when there is none.
+    public func steps(named name: String) -> [StepID] {
+        let exact = steps.map(\.id).filter { $0.description == name || $0.name == name }
+        guard exact.isEmpty, name.last == "]", let bracket = name.firstIndex(of: "["),
+            let place = Int(name[name.index(after: bracket)...].dropLast())
+        else { return exact }
+        let parts = steps.map(\.id).filter { $0.name == name[..<bracket] }
+        return parts.indices.contains(place - 1) ? [parts[place - 1]] : []
     }
 }

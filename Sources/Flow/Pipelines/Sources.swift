@@ -34,21 +34,22 @@ extension Planner {
         let place: Place
     }
 
+    /// Named by their order alone: what a clip is called says nothing of its content, and its type is in its bytes.
     private func source(of clips: [Clip]) -> PlacedSource {
         PlacedSource(
             input: SourceInput(
                 kind: .clips,
-                files: clips.enumerated().map { .init(path: neutralName($0, of: $1.url), url: $1.url) },
+                files: clips.enumerated().map { .init(path: "\($0)", url: $1.url) },
                 attributes: .list(clips.map { .map(["prompt": .string($0.prompt)]) })),
             places: clips.map(\.place))
     }
 
-    /// A name that says nothing but the order and the type: a renamed file is the same content.
-    private func neutralName(_ index: Int, of url: URL) -> String {
+    /// A name that says nothing but the type, which a program may go by: a renamed file is the same content.
+    private func neutralName(of url: URL) -> String {
         let suffix = url.pathExtension.lowercased()
         let isPlain =
             !suffix.isEmpty && suffix.utf8.count <= 16 && suffix.allSatisfy { $0.isASCII && $0.isLetter || $0.isNumber }
-        return isPlain ? "\(index).\(suffix)" : "\(index)"
+        return isPlain ? "0.\(suffix)" : "0"
     }
 
     private func clip(_ written: Written) -> Clip? {
@@ -175,7 +176,7 @@ extension Planner {
         let file = url(path, from: resolved.place.source.folder)
         guard exists(file, resolved, "file"), isFile(file, resolved) else { return nil }
         return PlacedSource(
-            input: SourceInput(kind: .file, files: [.init(path: neutralName(0, of: file), url: file)]),
+            input: SourceInput(kind: .file, files: [.init(path: neutralName(of: file), url: file)]),
             places: [resolved.place])
     }
 

@@ -102,15 +102,33 @@ struct ResamplingTests {
     @Test("a crop takes the middle; an odd rest goes by the rounding that was asked for")
     func cropping() {
         let image = ResamplingTests.synthetic(height: 4, width: 183)
-        #expect(
-            image.centreCropped(height: 4, width: 4, rounding: .floor)
-                == image.cropped(top: 0, left: 89, height: 4, width: 4))
-        #expect(
-            image.centreCropped(height: 4, width: 4, rounding: .halfToEven)
-                == image.cropped(top: 0, left: 90, height: 4, width: 4))
-        #expect(
-            image.centreCropped(height: 4, width: 6, rounding: .halfToEven)
-                == image.cropped(top: 0, left: 88, height: 4, width: 6))
+        func centre(_ width: Int, _ rounding: CropRounding) -> Frames {
+            image.covering(height: 4, width: width, rounding: rounding)
+        }
+        #expect(centre(4, .floor) == image.cropped(top: 0, left: 89, height: 4, width: 4))
+        #expect(centre(4, .halfToEven) == image.cropped(top: 0, left: 90, height: 4, width: 4))
+        #expect(centre(6, .halfToEven) == image.cropped(top: 0, left: 88, height: 4, width: 6))
+    }
+
+    @Test("covering is resizing and then cropping, and a strip of one row costs no more than what is kept")
+    func window() {
+        let image = Frames(
+            joining: [40, 41].map { ResamplingTests.synthetic(height: 23, width: $0).covering(height: 23, width: 37) })
+        for (height, width) in [(10, 12), (50, 30), (23, 9), (64, 200)] {
+            let byHeight = height * 37 >= width * 23
+            let whole = image.resized(
+                height: byHeight ? height : (23 * width + 18) / 37, width: byHeight ? (37 * height + 11) / 23 : width,
+                filter: .bilinear)
+            let cropped = whole.cropped(
+                top: (whole.height - height) / 2, left: (whole.width - width) / 2, height: height, width: width)
+            #expect(image.covering(height: height, width: width) == cropped)
+        }
+        for (height, width) in [(1, 300_000), (300_000, 1)] {
+            let strip = Frames(
+                count: 1, height: height, width: width, bytes: Array(repeating: 77, count: 3 * height * width))
+            #expect(strip.covering(height: 32, width: 64).bytes.allSatisfy { $0 == 77 })
+            #expect(ImagePreprocessing.clip(size: 32)(strip).shape == [1, 32, 32, 3])
+        }
     }
 
     @Test("covering keeps proportions and fills the size", arguments: [(64, 40), (40, 64), (33, 32), (1, 7), (100, 3)])

@@ -34,13 +34,15 @@ extension Frames {
         return Frames(count: count, height: newHeight, width: newWidth, bytes: cropped)
     }
 
-    /// The middle of every picture.
-    ///
-    /// It must be at least as large.
-    public func centreCropped(height newHeight: Int, width newWidth: Int, rounding: CropRounding) -> Frames {
-        cropped(
-            top: rounding.half(height - newHeight), left: rounding.half(width - newWidth), height: newHeight,
-            width: newWidth)
+    /// The middle of every picture, once resized to a whole size, which must be at least as large.
+    func centre(
+        height newHeight: Int, width newWidth: Int, ofHeight wholeHeight: Int, width wholeWidth: Int,
+        filter: ResamplingFilter, rounding: CropRounding
+    ) -> Frames {
+        let (top, left) = (rounding.half(wholeHeight - newHeight), rounding.half(wholeWidth - newWidth))
+        return resized(
+            height: wholeHeight, width: wholeWidth, rows: top..<top + newHeight, columns: left..<left + newWidth,
+            filter: filter)
     }
 
     /// Every picture resized so that it covers a size with nothing to spare on one axis, and its middle cut out.
@@ -52,7 +54,8 @@ extension Frames {
         let byHeight = newHeight * width >= newWidth * height
         let scaledHeight = byHeight ? newHeight : max(newHeight, (height * newWidth + width / 2) / width)
         let scaledWidth = byHeight ? max(newWidth, (width * newHeight + height / 2) / height) : newWidth
-        return resized(height: scaledHeight, width: scaledWidth, filter: filter)
-            .centreCropped(height: newHeight, width: newWidth, rounding: rounding)
+        return centre(
+            height: newHeight, width: newWidth, ofHeight: scaledHeight, width: scaledWidth, filter: filter,
+            rounding: rounding)
     }
 }

@@ -56,7 +56,7 @@ public struct ImagePreprocessing: Hashable, Sendable {
         // The long edge is cut to a whole number, not rounded.
         let height = frames.height <= frames.width ? size : size * frames.height / frames.width
         let width = frames.width <= frames.height ? size : size * frames.width / frames.height
-        return frames.resized(height: height, width: width, filter: filter)
-            .centreCropped(height: size, width: size, rounding: rounding)
+        return frames.centre(
+            height: size, width: size, ofHeight: height, width: width, filter: filter, rounding: rounding)
     }
 }

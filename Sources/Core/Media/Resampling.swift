@@ -24,6 +24,9 @@ public enum ResamplingFilter: String, Hashable, Sendable, Codable, CaseIterable 
 /// The weights that make each pixel of a resized row, as Pillow computes them (diffusion.md 4.4): antialiased, in
 /// fixed point with 22 fraction bits.
 struct ResamplingWeights {
+    /// The source pixels that are looked at.
+    var used: Range<Int> { (starts.first ?? 0)..<(zip(starts, lengths).map { $0 + $1 }.max() ?? 0) }
+
     /// First source pixel of each target pixel.
     private(set) var starts: [Int] = []
     /// How many source pixels each target pixel takes.
@@ -33,12 +36,13 @@ struct ResamplingWeights {
     /// Weights per target pixel.
     let width: Int
 
-    init(from source: Int, to target: Int, filter: ResamplingFilter) {
+    /// Weights of the target pixels in `window` only.
+    init(from source: Int, to target: Int, window: Range<Int>, filter: ResamplingFilter) {
         let scale = Double(source) / Double(target)
         let stretch = max(scale, 1)
         let support = filter.support * stretch
         width = Int(support.rounded(.up)) * 2 + 1
-        for index in 0..<target {
+        for index in window {
             let centre = (Double(index) + 0.5) * scale
             let start = max(0, Int(centre - support + 0.5))
             let end = min(source, Int(centre + support + 0.5))
@@ -58,10 +62,26 @@ struct ResamplingWeights {
 extension Frames {
     /// Every picture resized, bit for bit as Pillow does it: columns first, rounded to 8 bits, then rows.
     public func resized(height newHeight: Int, width newWidth: Int, filter: ResamplingFilter) -> Frames {
-        precondition(newHeight > 0 && newWidth > 0, "resizing to \(newWidth) x \(newHeight)")
-        if newHeight == height, newWidth == width { return self }
-        let across = ResamplingWeights(from: width, to: newWidth, filter: filter)
-        let down = ResamplingWeights(from: height, to: newHeight, filter: filter)
+        resized(height: newHeight, width: newWidth, rows: 0..<newHeight, columns: 0..<newWidth, filter: filter)
+    }
+
+    /// A window of every picture resized.
+    ///
+    /// As if cropped afterwards, but only what is kept is computed: a long strip resized to cover a square would
+    /// otherwise take all memory.
+    func resized(
+        height wholeHeight: Int, width wholeWidth: Int, rows: Range<Int>, columns: Range<Int>, filter: ResamplingFilter
+    ) -> Frames {
+        precondition(
+            !rows.isEmpty && !columns.isEmpty && rows.lowerBound >= 0 && columns.lowerBound >= 0
+                && rows.upperBound <= wholeHeight && columns.upperBound <= wholeWidth,
+            "rows \(rows) and columns \(columns) of \(wholeWidth) x \(wholeHeight)")
+        let (newHeight, newWidth) = (rows.count, columns.count)
+        if wholeHeight == height, wholeWidth == width {
+            return cropped(top: rows.lowerBound, left: columns.lowerBound, height: newHeight, width: newWidth)
+        }
+        let across = ResamplingWeights(from: width, to: wholeWidth, window: columns, filter: filter)
+        let down = ResamplingWeights(from: height, to: wholeHeight, window: rows, filter: filter)
         let size = newHeight * newWidth * 3
         let resized = [UInt8](unsafeUninitializedCapacity: count * size) { target, filled in
             bytes.withUnsafeBufferPointer { source in
@@ -78,10 +98,11 @@ extension Frames {
         _ source: UnsafeBufferPointer<UInt8>, at index: Int, _ across: ResamplingWeights, _ down: ResamplingWeights,
         into target: UnsafeMutableBufferPointer<UInt8>, _ newHeight: Int, _ newWidth: Int
     ) {
-        var narrow = [UInt8](repeating: 0, count: height * newWidth * 3)
-        let first = index * height * width * 3
+        let used = down.used
+        var narrow = [UInt8](repeating: 0, count: used.count * newWidth * 3)
+        let first = (index * height + used.lowerBound) * width * 3
         narrow.withUnsafeMutableBufferPointer { narrow in
-            for row in 0..<height {
+            for row in 0..<used.count {
                 let line = first + row * width * 3
                 for x in 0..<newWidth {
                     var red: Int32 = 1 << 21
@@ -108,7 +129,7 @@ extension Frames {
                     for i in 0..<lineLength { sums[i] = 1 << 21 }
                     for k in 0..<down.lengths[y] {
                         let weight = down.weights[y * down.width + k]
-                        let from = (down.starts[y] + k) * lineLength
+                        let from = (down.starts[y] - used.lowerBound + k) * lineLength
                         for i in 0..<lineLength { sums[i] &+= Int32(narrow[from + i]) &* weight }
                     }
                     let to = (index * newHeight + y) * lineLength

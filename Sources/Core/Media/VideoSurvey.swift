@@ -40,6 +40,10 @@ extension VideoReader {
         let tick = av_q2d(stream.pointee.time_base)
         let rate = information.framesPerSecond ?? 25
         var (count, earliest, latest) = (0, Int64.max, Int64.min)
+        // In floating point: a damaged file's times may be as far apart as whole numbers go.
+        func span() -> Double {
+            latest > earliest ? (Double(latest) - Double(earliest)) * tick : Double(count - 1) / rate
+        }
         while true {
             av_packet_unref(packet.packet)
             guard av_read_frame(input.context, packet.packet) >= 0 else { break }
@@ -50,11 +54,9 @@ extension VideoReader {
                 earliest = min(earliest, read.pts)
                 latest = max(latest, read.pts)
             }
-            let span = latest > earliest ? Double(latest - earliest) * tick : Double(count - 1) / rate
-            if span > enough + 1 || count >= limits.decodedFrames { break }
+            if span() > enough + 1 || count >= limits.decodedFrames { break }
         }
         guard count > 1 else { return (count, Double(count) / rate) }
-        let span = latest > earliest ? Double(latest - earliest) * tick : Double(count - 1) / rate
-        return (count, span * Double(count) / Double(count - 1))
+        return (count, span() * Double(count) / Double(count - 1))
     }
 }

@@ -1,5 +1,6 @@
 import Artifacts
 import Autograd
+import Checkpoints
 import Formats
 import Foundation
 import SpatialLoRATraining
@@ -29,6 +30,16 @@ import Testing
                 digest: artifact.digest, kind: .frames, files: files, folder: nil, attributes: attributes)
         }
         #expect(throws: FormatError.self) { try ClipFrames.read(changed(artifact.files, .null)) }
+        let empty = try room.artifact(.frames, "empty") {
+            try SafetensorsFile.write(
+                bytes: ["frames": (bytes: [], shape: [1, 0, 4, 3])], to: $0.file("0.safetensors"))
+            $0.attributes = artifact.attributes
+        }
+        #expect(throws: FormatError.self) { try ClipFrames.read(empty) }
+        let uneven = try room.artifact(.embeddings, "uneven") {
+            try ClipEmbeddings.write([3, 4].map { ClipEmbeddings(frames: Tensor(zeros: [2, $0])) }, to: $0)
+        }
+        #expect(throws: FormatError.self) { try ClipEmbeddings.read(uneven) }
         #expect(throws: FormatError.missingFile(file: "0.safetensors", kind: "frames")) {
             try ClipFrames.read(changed([:], artifact.attributes))
         }

@@ -105,12 +105,16 @@ import Testing
             try adapter(director).temporalLoRA?.factors.contains { $0.site.path.hasPrefix("transformer_in") } == false)
     }
 
-    @Test func `two clips take turns`() throws {
-        let clips = [TrainingWorld.clip(frames: 2), TrainingWorld.clip(frames: 3, width: 16)]
+    @Test func `clips take turns, whatever their lengths and sizes`() throws {
+        let clips = [
+            TrainingWorld.clip(frames: 2), TrainingWorld.clip(frames: 3, width: 16),
+            TrainingWorld.clip(frames: 1, width: 33, height: 9),
+        ]
         let record = try TrainingRecord.read(
-            room.run(["steps": .int(4), "rank": .int(1)], inputs: inputs(clips)).output("adapter"))
-        #expect(
-            Set(record.steps.prefix(2).map(\.clip)) == [0, 1] && Set(record.steps.suffix(2).map(\.clip)) == [0, 1])
+            room.run(["steps": .int(6), "rank": .int(1)], inputs: inputs(clips)).output("adapter"))
+        #expect(Set(record.steps.prefix(3).map(\.clip)) == [0, 1, 2])
+        #expect(Set(record.steps.suffix(3).map(\.clip)) == [0, 1, 2])
+        #expect(record.steps.allSatisfy { $0.loss.isFinite })
     }
 
     @Test func `a prompt without a verb, missing embeddings and embeddings of other frames are errors`() throws {

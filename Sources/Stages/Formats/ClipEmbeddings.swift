@@ -44,13 +44,17 @@ public struct ClipEmbeddings: Sendable {
         guard let count = artifact.attributes["clips"]?.whole, count > 0 else {
             throw FormatError.malformed(file: "the attributes", why: "they do not say how many `clips` there are")
         }
-        return try (0..<count).map { index in
+        let clips = try (0..<count).map { index in
             let name = "\(index).safetensors"
             let frames = try Checkpoint.open(artifact.file(name)).tensor("frames")
-            guard frames.shape.count == 2, frames.shape[0] > 0 else {
+            guard frames.shape.count == 2, frames.count > 0 else {
                 throw FormatError.malformed(file: name, why: "`frames` is \(frames.shape), not [frames, d]")
             }
             return ClipEmbeddings(frames: frames)
         }
+        guard Set(clips.map(\.mean.count)).count == 1 else {
+            throw FormatError.malformed(file: "the embeddings", why: "clips have embeddings of different widths")
+        }
+        return clips
     }
 }

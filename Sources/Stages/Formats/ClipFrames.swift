@@ -78,9 +78,10 @@ public struct ClipFrames: Hashable, Sendable {
         return try lines.enumerated().map { index, line in
             let name = "\(index).safetensors"
             let file = try Checkpoint.open(artifact.file(name))
-            guard let entry = file.entry("frames"), entry.shape.count == 4, entry.shape[3] == 3, entry.shape[0] > 0
+            guard let entry = file.entry("frames"), entry.shape.count == 4, entry.shape[3] == 3,
+                !entry.shape.contains(0)
             else {
-                throw FormatError.malformed(file: name, why: "it has no tensor `frames` [f, h, w, 3]")
+                throw FormatError.malformed(file: name, why: "it has no tensor `frames` [f, h, w, 3] that is not empty")
             }
             guard let fps = line["fps"]?.number, fps > 0, let prompt = line["prompt"]?.text else {
                 throw FormatError.malformed(file: "the attributes", why: "line \(index) has no `fps` or no `prompt`")

@@ -114,36 +114,55 @@ public struct RecaptionStage: Stage {
     ///   - pause: seconds before the first retry; each further one waits twice as long.
     func run(_ settings: Settings, _ context: StageContext, environment: [String: String], pause: Double) throws {
         let clips = try ClipFrames.read(context.input("frames"))
-        let output = context.output("captions")
         let limit = try context.model.flatMap { $0.folders[.tokenizer] == nil ? nil : try PromptLimit($0) }
+        let isCutOff = { limit?.isCutOff($0) ?? false }
+        let captions: [String]
+        let origin: [String: Value]
         if !settings.captions.isEmpty {
-            guard settings.captions.count == clips.count else {
-                throw RecaptionError.wrongNumber(captions: settings.captions.count, clips: clips.count)
-            }
-            let captions = settings.captions.map(CaptionRules.tidied)
-            for caption in captions where limit?.isCutOff(caption) == true {
-                context.log.warning("the text encoder reads only the beginning of the caption '\(caption)'")
-            }
-            try Caption.write(zip(clips, captions).map { Caption(prompt: $0.prompt, caption: $1) }, to: output)
-            output.attributes = .map(["captioner": .string("hand")])
-            return
-        }
-        guard settings.captioner == .endpoint else {
+            captions = try byHand(settings, clips, context, isCutOff)
+            origin = ["captioner": .string("hand")]
+        } else if settings.captioner == .base {
             context.log.notice(
                 """
                 captions are the base prompts, unchanged: appearance is learned better from captions that tell what the \
                 clips look like; set `captions:` by hand, or `captioner: endpoint`
                 """)
-            try Caption.write(clips.map { Caption(prompt: $0.prompt, caption: $0.prompt) }, to: output)
-            output.attributes = .map(["captioner": .string("base")])
-            return
+            captions = clips.map(\.prompt)
+            origin = ["captioner": .string("base")]
+        } else {
+            let endpoint = try Endpoint(settings, environment: environment)
+            let rules = CaptionRules(maximumWords: settings.maximumWords, isCutOff: isCutOff)
+            let models: Set<String>
+            (captions, models) = try asked(endpoint, settings, clips, context, rules, pause: pause)
+            origin = ["captioner": .string("endpoint"), "models": .list(models.sorted().map(Value.string))]
         }
-        let endpoint = try Endpoint(settings, environment: environment)
+        let output = context.output("captions")
+        try Caption.write(zip(clips, captions).map { Caption(prompt: $0.prompt, caption: $1) }, to: output)
+        output.attributes = .map(origin)
+    }
+
+    private func byHand(
+        _ settings: Settings, _ clips: [ClipFrames], _ context: StageContext, _ isCutOff: (String) -> Bool
+    ) throws -> [String] {
+        guard settings.captions.count == clips.count else {
+            throw RecaptionError.wrongNumber(captions: settings.captions.count, clips: clips.count)
+        }
+        let captions = settings.captions.map(CaptionRules.tidied)
+        for caption in captions where isCutOff(caption) {
+            context.log.warning("the text encoder reads only the beginning of the caption '\(caption)'")
+        }
+        return captions
+    }
+
+    /// Captions of the endpoint, and the names of the models that it says wrote them.
+    private func asked(
+        _ endpoint: Endpoint, _ settings: Settings, _ clips: [ClipFrames], _ context: StageContext,
+        _ rules: CaptionRules, pause: Double
+    ) throws -> (captions: [String], models: Set<String>) {
         if endpoint.sendsKeyInTheOpen {
             context.log.warning("the key travels unencrypted to \(endpoint.place): use https")
         }
-        let rules = CaptionRules(maximumWords: settings.maximumWords) { limit?.isCutOff($0) ?? false }
-        var captions: [Caption] = []
+        var captions: [String] = []
         var models: Set<String> = []
         for (index, clip) in clips.enumerated() {
             context.report(StageProgress(index, of: clips.count, unit: "clip"))
@@ -166,14 +185,11 @@ public struct RecaptionStage: Stage {
                     "clip \(index + 1): the caption lost \(lost.joined(separator: ", ")) of '\(clip.prompt)'")
             }
             context.log.info("clip \(index + 1): \(caption)")
+            captions.append(caption)
             if let model = answer.model { models.insert(model) }
-            captions.append(Caption(prompt: clip.prompt, caption: caption))
         }
-        try Caption.write(captions, to: output)
-        output.attributes = .map([
-            "captioner": .string("endpoint"), "models": .list(models.sorted().map(Value.string)),
-        ])
         context.report(StageProgress(clips.count, of: clips.count, unit: "clip"))
+        return (captions, models)
     }
 }
 

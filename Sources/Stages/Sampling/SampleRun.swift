@@ -128,9 +128,13 @@ struct SampleRun {
             context.log.warning("sampled without the motion's residual: \(error)")
             return prompt
         }
-        return withoutRecording {
-            guard settings.residual == .fixed, let fixed = motion.residualEmbedding, fixed.count == encoder.width else {
+        return try withoutRecording {
+            guard settings.residual == .fixed else {
                 return enhancer.enhanced(prompt, video: video, tokens: word).context.value
+            }
+            guard let fixed = motion.residualEmbedding, fixed.count == encoder.width else {
+                throw SamplingError.foreignAdapter(
+                    part: "residual embedding", width: motion.residualEmbedding?.count ?? 0, expected: encoder.width)
             }
             let rows = Tensor(
                 [word.count, fixed.count], Array(repeating: fixed.values, count: word.count).flatMap { $0 })

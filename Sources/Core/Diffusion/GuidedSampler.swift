@@ -38,7 +38,7 @@ public struct GuidedSampler {
     /// - Parameters:
     ///   - noise: x_T.
     ///   - eta: 0 is DDIM, 1 as much noise as DDPM.
-    ///   - adapters: LoRAs; their injections have one row per batch entry (see `injection(_:guided:)`).
+    ///   - adapters: LoRAs; their injections have one row, or under guidance two, [negative, prompt].
     ///   - generator: for `eta` > 0; draws in the order of the pipeline, `[b · f, c, h, w]` in each step.
     ///   - afterStep: called with the number of steps done, before the next; throws to stop.
     /// Throws `DiffusionError.badStepCount` and what `afterStep` throws.

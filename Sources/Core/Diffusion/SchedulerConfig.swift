@@ -58,7 +58,7 @@ public struct SchedulerConfig: Hashable, Sendable {
     /// The defaults of diffusers' DDIMScheduler.
     public init() {}
 
-    /// ZeroScope's (diffusion.md 1.6): what stands in where a model set has no scheduler.
+    /// ZeroScope's (diffusion.md 1.6).
     public static let zeroScope: SchedulerConfig = {
         var config = SchedulerConfig()
         config.betaStart = 0.00085

@@ -65,10 +65,13 @@ struct OpGradientTests {
         }
     }
 
-    @Test func `attention over frames at each place`() {
-        let shape = [2, 3, 5, 4]
-        checkGradients([normal(shape, seed: 1), normal(shape, seed: 2), normal(shape, seed: 3)]) {
-            attention(query: $0[0], key: $0[1], value: $0[2], heads: 2)
+    /// Channels that fill vectors go through a kernel of their own when sequences are short.
+    @Test(arguments: [([2, 3, 5, 4], 2), ([1, 3, 2, 16], 4), ([1, 2, 1, 32], 1)])
+    func `attention over frames at each place`(shape: [Int], heads: Int) {
+        for isCausal in [false, true] {
+            checkGradients([normal(shape, seed: 1), normal(shape, seed: 2), normal(shape, seed: 3)]) {
+                attention(query: $0[0], key: $0[1], value: $0[2], heads: heads, isCausal: isCausal)
+            }
         }
     }
 

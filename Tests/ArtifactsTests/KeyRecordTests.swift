@@ -62,6 +62,21 @@ import Testing
         #expect(Set(digests).count == digests.count)
     }
 
+    @Test("maps that differ only in where their dots are give different fields, which read back")
+    func dots() throws {
+        let maps: [[String: Value]] = [
+            ["a.b": .int(1)], ["a": .map(["b": .int(1)])], ["\"a.b\"": .int(1)], ["a": .map(["b.c": .int(1)])],
+            ["a.b": .map(["c": .int(1)])], ["a": .map(["b": .map(["c": .int(1)])])],
+        ]
+        let records = try maps.map { map in
+            var record = KeyRecord()
+            try record.add("element", each: map)
+            #expect(try KeyRecord(text: record.text) == record)
+            return record.digest
+        }
+        #expect(Set(records).count == maps.count)
+    }
+
     @Test("two records tell what was added, removed and changed")
     func differences() throws {
         let old = try KeyRecord(describing: Work())

@@ -44,13 +44,16 @@ public struct KeyRecord: Hashable, Sendable {
 
     /// Adds a field for each key of a map, in the order of the keys: `path.key`.
     ///
-    /// Maps inside it are walked likewise.
+    /// Maps inside it are walked likewise. A key with a dot or a quotation mark in it is quoted, so that no other map
+    /// gives the same fields.
     public mutating func add(_ path: String, each values: [String: Value]) throws(ArtifactError) {
         for (key, value) in values.sorted(by: { $0.key < $1.key }) {
+            let isPlain = !key.utf8.contains { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "\"") }
+            let field = isPlain ? "\(path).\(key)" : "\(path).\(try Value.string(key).canonicalText())"
             if case .map(let inner) = value, !inner.isEmpty {
-                try add("\(path).\(key)", each: inner)
+                try add(field, each: inner)
             } else {
-                try add("\(path).\(key)", value)
+                try add(field, value)
             }
         }
     }

@@ -101,16 +101,15 @@ import Testing
         #expect(try store.names(in: "tmp").isEmpty)
     }
 
-    @Test("several outputs, given files and records become durable in one batch")
+    @Test("several outputs and records become durable in one batch")
     func batches() throws {
         let temporary = try TemporaryFolder()
         let store = try temporary.store()
         var batch = store.batch()
-        let clip = try temporary.folder("clips", ["golf swing.mp4": bytes(5000, seed: 3)])
         let frames = try batch.add(
             folder: temporary.folder("f", ["0.safetensors": bytes(9000, seed: 4)]), kind: .frames)
         let clips = try batch.add(
-            files: ["0.mp4": clip.appending(path: "golf swing.mp4")], kind: .clips,
+            folder: temporary.folder("clips", ["0.mp4": bytes(5000, seed: 3)]), kind: .clips,
             attributes: .list([.map(["prompt": .string("A man is playing golf")])]))
         let log = try batch.add(Data("a log".utf8))
         let alone = Manifest(

@@ -48,6 +48,12 @@ extension ObjectStore {
         root.appending(path: "objects/\(digest.hex.prefix(2))/\(digest.hex.dropFirst(2)).zst")
     }
 
+    /// Whether an artifact's manifest and all its objects are there.
+    func hasAll(of artifact: Digest) throws -> Bool {
+        guard contains(artifact) else { return false }
+        return try manifest(of: artifact).entries.allSatisfy { contains($0.digest) }
+    }
+
     /// What lies in one of the store's folders.
     func names(in folder: String) throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: root.appending(path: folder).path(percentEncoded: false))

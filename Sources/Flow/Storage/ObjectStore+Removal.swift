@@ -19,14 +19,6 @@ extension ObjectStore {
     /// All objects, in the order of their digests.
     public func allObjects() throws(StorageError) -> [StoredObject] { try scan().objects }
 
-    /// Bytes on the disk: of objects, of scratch folders, of what lies in quarantine.
-    public func sizes() throws(StorageError) -> (objects: Int, scratch: Int, quarantine: Int) {
-        (
-            try scan().objects.reduce(0) { $0 + $1.storedBytes }, try Self.size(of: scratch),
-            try Self.size(of: quarantine)
-        )
-    }
-
     /// Removes an object; nothing when it is not there, or when somebody published it since `date`.
     ///
     /// - Returns: The bytes that were freed.
@@ -73,18 +65,6 @@ extension ObjectStore {
 
     private func sorted(_ folder: String) throws(StorageError) -> [Folders.Entry] {
         (try Folders.list(folder) ?? []).sorted { ($0.name ?? "") < ($1.name ?? "") }
-    }
-
-    private static func size(of folder: String) throws(StorageError) -> Int {
-        var total = 0
-        for entry in try Folders.list(folder) ?? [] {
-            if entry.status.isFolder {
-                if let name = entry.name { total += try size(of: "\(folder)/\(name)") }
-            } else {
-                total += Int(entry.status.st_size)
-            }
-        }
-        return total
     }
 
     private static func date(_ status: stat) -> Date {

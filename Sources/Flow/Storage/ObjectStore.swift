@@ -71,21 +71,6 @@ public struct ObjectStore: Sendable {
         return lstat(path(of: digest), &status) == 0 && status.isRegular && status.st_size > 0
     }
 
-    /// Whether an artifact's manifest and all its objects are there.
-    ///
-    /// Reads the manifest, looks for the others.
-    /// - Throws: `StorageError` as `manifest(of:)`, but no `.missing` and no `.damaged`: these are a no.
-    public func hasAll(of artifact: Digest) throws(StorageError) -> Bool {
-        do throws(StorageError) {
-            return try manifest(of: artifact).entries.allSatisfy { contains($0.digest) }
-        } catch {
-            switch error {
-            case .missing, .damaged: return false
-            default: throw error
-            }
-        }
-    }
-
     /// Starts a batch of objects that become durable together.
     public func batch() -> PublishBatch { PublishBatch(self) }
 

@@ -44,16 +44,7 @@ public struct PublishBatch: ~Copyable {
         var files: [String: String] = [:]
         let base = folder.path(percentEncoded: false)
         try Self.walk(base.hasSuffix("/") ? String(base.dropLast()) : base, under: "", into: &files)
-        return try add(files, follows: false, kind, attributes)
-    }
-
-    /// Adds given files, which may lie anywhere, under the paths that they have in the artifact.
-    ///
-    /// Links are followed.
-    public mutating func add(
-        files: [String: URL], kind: ArtifactKind, attributes: Value = .null
-    ) throws(StorageError) -> StoredArtifact {
-        try add(files.mapValues { $0.path(percentEncoded: false) }, follows: true, kind, attributes)
+        return try add(files, kind, attributes)
     }
 
     /// Adds a manifest alone: for artifacts whose bytes stay where the user has them.
@@ -122,14 +113,14 @@ public struct PublishBatch: ~Copyable {
     private static let sampleSize = 128 << 10
 
     private mutating func add(
-        _ files: [String: String], follows: Bool, _ kind: ArtifactKind, _ attributes: Value
+        _ files: [String: String], _ kind: ArtifactKind, _ attributes: Value
     ) throws(StorageError) -> StoredArtifact {
         var entries: [Manifest.Entry] = []
         for (path, source) in files.sorted(by: { $0.key < $1.key }) {
             do throws(ArtifactError) { try Manifest.check(path: path) } catch {
                 throw .refused(path: source, reason: "\(error)")
             }
-            let (digest, size) = try add(file: source, follows: follows)
+            let (digest, size) = try add(file: source)
             entries.append(
                 Manifest.Entry(path: path, digest: digest, size: size, mediaType: MediaType.of(path: path)))
         }
@@ -137,9 +128,9 @@ public struct PublishBatch: ~Copyable {
         return StoredArtifact(digest: try add(manifest), manifest: manifest)
     }
 
-    private mutating func add(file path: String, follows: Bool) throws(StorageError) -> (Digest, Int) {
+    private mutating func add(file path: String) throws(StorageError) -> (Digest, Int) {
         // Without O_NONBLOCK, opening a pipe that took the file's place would wait for ever.
-        let source = try OpenFile(path, O_RDONLY | O_NONBLOCK | (follows ? 0 : O_NOFOLLOW))
+        let source = try OpenFile(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
         let before = try source.status()
         guard before.isRegular else { throw .refused(path: path, reason: "it is \(before.kind), not a file") }
         let size = Int(before.st_size)

@@ -105,8 +105,8 @@ import Testing
         }
     }
 
-    @Test("the latest record of a step is that of its own pipeline")
-    func latestRecord() throws {
+    @Test("the latest attempts at a step are those of its own pipeline")
+    func latestAttempts() throws {
         let cache = try TemporaryCache()
         let database = try cache.database()
         for (index, (pipeline, rank)) in [("golf", 4), ("golf", 8), ("zigzag", 16)].enumerated() {
@@ -116,13 +116,12 @@ import Testing
                 at: epoch.addingTimeInterval(Double(index)))
         }
         try database.read { reader throws in
-            let golf = try #require(try reader.latestRecord(ofStep: "motion", pipeline: "golf"))
+            let golf = try #require(try reader.attempts(ofStep: "motion", pipeline: "golf").first).attempt.record
             let now = try keyRecord(["rank": .int(32)])
             #expect(now.differences(from: golf) == [.changed("rank", from: .int(8), to: .int(32))])
-            #expect(try reader.latestRecord(ofStep: "motion", pipeline: "none") == nil)
+            #expect(try reader.attempts(ofStep: "motion", pipeline: "none").isEmpty)
             #expect(try reader.attempts(ofStep: "motion", pipeline: "golf").count == 2)
             #expect(try reader.attempts(ofStep: "motion").count == 3)
-            #expect(try reader.attempts(withKey: golf.digest).count == 1)
         }
     }
 }

@@ -19,18 +19,36 @@ import Testing
         }
     }
 
-    @Test("a database of version 1 is brought to the next, with all that is in it")
+    @Test("a database of version 1 is brought to the present one, with the runs that are in it")
+    func fromTheFirst() throws {
+        let cache = try TemporaryCache()
+        do {
+            let first = Schema(migrations: Array(Schema.current.migrations.prefix(1)))
+            let database = try LineageDatabase(in: cache.url, readOnly: false, schema: first)
+            try database.write("insert a run") { database in
+                try database.execute(
+                    sql: """
+                        INSERT INTO runs VALUES ('r', 'golf', 'golf.yaml', '', '[]', '0.1', 'h', 'b', 's', 1, 2, 3, 4, 'failed')
+                        """)
+            }
+        }
+        #expect(try version(cache.url) == 1)
+        let run = try #require(try LineageDatabase(in: cache.url).read { try $0.runs() }.first)
+        #expect(run.id == RunID("r") && run.run.pipeline == "golf" && run.outcome == .failed)
+        #expect(run.run.environment == [:])
+        #expect(try version(cache.url) == Schema.current.version)
+    }
+
+    @Test("a database is brought to the next version with all that is in it, and then refused by the older tool")
     func migration() throws {
         let cache = try TemporaryCache()
         let url = cache.url
         let run: RunID
         do {
-            let database = try LineageDatabase(
-                in: url, readOnly: false, schema: Schema(migrations: Array(Schema.current.migrations.prefix(1))))
+            let database = try cache.database()
             run = try database.newRun()
             try database.succeed("s", in: run, key: ["a": .int(1)], giving: manifest(.file, "x"))
         }
-        #expect(try version(url) == 1)
         let database = try LineageDatabase(in: url, readOnly: false, schema: next)
         #expect(try version(url) == next.version)
         let note = try database.read { try String.fetchOne($0.database, sql: "SELECT note FROM runs") }
@@ -42,6 +60,17 @@ import Testing
                 path: url.appending(path: "lineage.sqlite").path(percentEncoded: false), version: next.version,
                 known: Schema.current.version)
         ) { try LineageDatabase(in: url) }
+    }
+
+    @Test("what stands in for a database that is not there works, and leaves nothing")
+    func absent() throws {
+        let cache = try TemporaryCache()
+        let file = cache.url.appending(path: "clip.mp4")
+        try Data("clip".utf8).write(to: file)
+        let database = try LineageDatabase(absentFrom: cache.url)
+        #expect(try database.digests(of: [file]).map(\.digest) == [Digest(of: "clip")])
+        #expect(try database.read { try $0.runs() }.isEmpty)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: cache.url.path) == ["clip.mp4"])
     }
 
     @Test("a migration that fails leaves the version before it, whole")

@@ -34,6 +34,12 @@ import Testing
         #expect(try digest() == Digest(of: "one"))
         #expect(hashed.isEmpty)
 
+        // What is only asked about is no source.
+        let copy = cache.url.appending(path: "a copy.mp4")
+        try FileManager.default.copyItem(at: file, to: copy)
+        #expect(try database.digests(of: [copy], remembering: false).first?.digest == Digest(of: "one"))
+        #expect(try database.read { try $0.sources() }.map(\.path) == [path])
+
         // The same size and mtime, other bytes: ctime tells.
         let before = try #require(
             try FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date)

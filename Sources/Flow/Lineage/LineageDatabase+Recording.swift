@@ -7,17 +7,19 @@ extension LineageDatabase {
     public func begin(_ run: NewRun) throws -> RunID {
         let id = RunID(at: run.started)
         let commandLine = try Value.list(run.commandLine.map(Value.string)).databaseText(of: "a command line")
+        let environment = try Value.map(run.environment.mapValues(Value.string)).databaseText(of: "an environment")
         try write("record the run", durable: false) { database in
             try database.run(
                 """
-                INSERT INTO runs (id, pipeline, file, text, command_line, tool_version, started, outcome,
+                INSERT INTO runs (id, pipeline, file, text, command_line, environment, tool_version, started, outcome,
                     host, boot, space, pid, process_started)
-                VALUES (:id, :pipeline, :file, :text, :command_line, :tool_version, :started, 'running',
+                VALUES (:id, :pipeline, :file, :text, :command_line, :environment, :tool_version, :started, 'running',
                     :host, :boot, :space, :pid, :process_started)
                 """,
                 [
                     "id": id.text, "pipeline": run.pipeline, "file": run.file, "text": run.text,
-                    "command_line": commandLine, "tool_version": run.toolVersion, "started": run.started.milliseconds,
+                    "command_line": commandLine, "environment": environment, "tool_version": run.toolVersion,
+                    "started": run.started.milliseconds,
                 ] + run.process.columns)
         }
         return id

@@ -29,10 +29,11 @@ extension LineageDatabase {
     ///
     /// - Parameters:
     ///   - files: in any order; the result has the same order.
-    ///   - hashing: told of each file that has to be read, with its size, before it is.
+    ///   - remembering: whether the files are sources: what somebody only asks about is none.
+    ///   - hashing: told of each file that has to be read, with its size, before it is; what it throws ends the work.
     /// - Throws: `LineageError.source`, `.changedWhileReading`.
     public func digests(
-        of files: [URL], hashing: (String, Int) -> Void = { _, _ in }
+        of files: [URL], remembering: Bool = true, hashing: (String, Int) throws -> Void = { _, _ in }
     ) throws -> [SourceFile] {
         let paths = files.map { $0.standardizedFileURL.path(percentEncoded: false) }
         var stamps: [String: FileStamp] = [:]
@@ -44,14 +45,14 @@ extension LineageDatabase {
         }
         var fresh: [(path: String, stamp: FileStamp, digest: Digest, recorded: Int)] = []
         for (path, stamp) in stamps.sorted(by: { $0.key < $1.key }) where known[path] == nil {
-            hashing(path, stamp.size)
+            try hashing(path, stamp.size)
             // The time before reading: a write that comes later has a later mtime.
             let recorded = FileStamp.now
             let digest = try stamp.digest(of: path)
             known[path] = digest
             fresh.append((path, stamp, digest, recorded))
         }
-        if !fresh.isEmpty, !isReadOnly {
+        if !fresh.isEmpty, remembering, !isReadOnly {
             try write("remember sources", durable: false) { database in
                 for file in fresh { try database.remember(file.path, file.stamp, file.digest, file.recorded) }
             }
@@ -74,7 +75,7 @@ extension LineageDatabase {
     ///   - hashing: told of each file that has to be read, with its size, before it is.
     public func digest(
         ofFolder folder: URL, including: (String) -> Bool = { _ in true },
-        hashing: (String, Int) -> Void = { _, _ in }
+        hashing: (String, Int) throws -> Void = { _, _ in }
     ) throws -> FolderContent {
         let paths = try Self.walk(folder, under: "", depth: 0).filter(including).sorted()
         let files = try digests(of: paths.map { folder.appending(path: $0) }, hashing: hashing)

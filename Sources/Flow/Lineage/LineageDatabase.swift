@@ -48,6 +48,19 @@ public struct LineageDatabase: Sendable {
         }
     }
 
+    /// Stands in for the database of a cache that is not there: it knows nothing, and nothing of it reaches the disk.
+    public init(absentFrom cache: URL) throws {
+        file = cache.appending(path: "lineage.sqlite")
+        isReadOnly = false
+        let path = file.path(percentEncoded: false)
+        do {
+            queue = try DatabaseQueue()
+            try Self.migrate(queue, to: .current, path: path, readOnly: false)
+        } catch {
+            throw Self.translate(error, path: path, "stand in for the database")
+        }
+    }
+
     /// Seconds that a writer waits for another one.
     private static let patience: TimeInterval = 30
 

@@ -63,11 +63,13 @@ extension LineageReader {
     private func run(_ row: Row) throws -> RunRecord {
         let id = RunID(row["id"])
         let arguments = try Value(databaseText: row["command_line"], of: "the command line of run \(id)")
+        let environment = try Value(databaseText: row["environment"], of: "the environment of run \(id)")
         return RunRecord(
             id: id,
             run: NewRun(
                 pipeline: row["pipeline"], file: row["file"], text: row["text"],
-                commandLine: arguments.list?.compactMap(\.string) ?? [], toolVersion: row["tool_version"],
+                commandLine: arguments.list?.compactMap(\.string) ?? [],
+                environment: environment.map?.compactMapValues(\.string) ?? [:], toolVersion: row["tool_version"],
                 process: row.process, started: row.date("started")),
             ended: row.optionalDate("ended"), outcome: try row.option("outcome"))
     }
@@ -101,11 +103,6 @@ extension LineageReader {
         ).map(attempt)
     }
 
-    /// The attempts made with a key, the latest first.
-    public func attempts(withKey key: Digest) throws -> [AttemptRecord] {
-        try database.rows("SELECT * FROM attempts WHERE key = ? ORDER BY id DESC", [key.hex]).map(attempt)
-    }
-
     /// One attempt.
     public func attempt(_ id: AttemptID) throws -> AttemptRecord? {
         try database.row("SELECT * FROM attempts WHERE id = ?", [id.text]).map(attempt)
@@ -114,16 +111,6 @@ extension LineageReader {
     /// What an attempt logged, nil when there is no such attempt.
     public func log(of id: AttemptID) throws -> String? {
         try database.row("SELECT log FROM attempts WHERE id = ?", [id.text])?["log"]
-    }
-
-    /// The key record of the latest attempt at a step, whatever its outcome: what `explain` compares with.
-    public func latestRecord(ofStep step: String, pipeline: String) throws -> KeyRecord? {
-        try database.row(
-            """
-            SELECT a.id, a.record FROM attempts AS a JOIN runs AS r ON r.id = a.run
-            WHERE a.step = ? AND r.pipeline = ? ORDER BY a.id DESC LIMIT 1
-            """, [step, pipeline]
-        ).map { try record($0["record"], of: $0["id"]) }
     }
 
     private func record(_ text: String, of attempt: String) throws -> KeyRecord {

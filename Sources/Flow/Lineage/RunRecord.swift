@@ -52,6 +52,8 @@ public struct NewRun: Hashable, Sendable {
     public var text: String
     /// The arguments of the command, the program's name first.
     public var commandLine: [String]
+    /// The variables of the environment that the file read.
+    public var environment: [String: String]
     /// The version of the tool.
     public var toolVersion: String
     /// Who runs it.
@@ -61,13 +63,14 @@ public struct NewRun: Hashable, Sendable {
 
     /// A run as it is.
     public init(
-        pipeline: String, file: String, text: String, commandLine: [String], toolVersion: String,
-        process: ProcessIdentity = .current, started: Date = Date()
+        pipeline: String, file: String, text: String, commandLine: [String], environment: [String: String] = [:],
+        toolVersion: String, process: ProcessIdentity = .current, started: Date = Date()
     ) {
         self.pipeline = pipeline
         self.file = file
         self.text = text
         self.commandLine = commandLine
+        self.environment = environment
         self.toolVersion = toolVersion
         self.process = process
         self.started = started

@@ -13,7 +13,10 @@ struct Schema: Sendable {
     /// Marks a file as ours: "motr".
     static let applicationID = 0x6D6F_7472
 
-    static let current = Schema(migrations: [{ try $0.execute(sql: version1) }])
+    static let current = Schema(migrations: [
+        { try $0.execute(sql: version1) },
+        { try $0.execute(sql: "ALTER TABLE runs ADD COLUMN environment TEXT NOT NULL DEFAULT '{}'") },
+    ])
 
     var version: Int { migrations.count }
 

@@ -183,6 +183,10 @@ struct AuditTests {
         #expect(tree.root.edges.first?.node.title == "mid: join version 1")
         let again = try await bench.run(try steps("one", "A")).report
         #expect(try again.output("last") == first.output("last"))
+        // What went and came back is missed when it is lost.
+        #expect(try engine.verify(readData: true).artifacts == 5)
+        try bench.store.remove(again.output("mid"))
+        #expect(try engine.verify(readData: false).findings.map(\.kind) == [.missing])
     }
 
     @Test("a pinned artifact stays whatever the limits; age and size are kept to")

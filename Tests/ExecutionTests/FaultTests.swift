@@ -195,6 +195,62 @@ struct FaultTests {
         #expect(Set(outcomes) == [.failed, .succeeded])
     }
 
+    @Test("a lease that is lost while the work goes on: nothing of it counts, and the step is looked up again")
+    func lostLease() async throws {
+        let steps: [PlannedStep] = [.step("a", text: "a")]
+        let key = try #require(try bench.engine().forecast(Workbench.plan(steps)).steps.first?.key).digest
+        let here = ProcessIdentity.current
+        let other = ProcessIdentity(host: "elsewhere", boot: here.boot, space: here.space, pid: 1, started: 1)
+        let isFirst = Mutex(true)
+        let lineage = bench.lineage
+        bench.setBody(of: "join") { context, _ in
+            let first = isFirst.withLock { flag in
+                defer { flag = false }
+                return flag
+            }
+            if first {
+                var watch = LeaseWatch(patience: .zero)
+                guard case .acquired(let lease, here) = try lineage.acquire(key, owner: other, watch: &watch) else {
+                    throw Failure.asked
+                }
+                try lineage.release(lease)
+            }
+            try "x".write(to: context.output("out").file("x"), atomically: true, encoding: .utf8)
+        }
+        let (report, _) = try await bench.run(steps)
+        #expect(report.summary == ["a: done"])
+        #expect(bench.takeRan() == ["\"a\"", "\"a\""])
+        let outcomes = try bench.lineage.read { try $0.attempts(ofStep: "a").map(\.outcome) }
+        #expect(outcomes == [.succeeded, .abandoned])
+        #expect(try bench.lineage.leases().isEmpty)
+    }
+
+    @Test("an error of several lines, with bytes that a terminal would obey, is kept as lines to read")
+    func wildError() async throws {
+        struct Words: Error, CustomStringConvertible { let description: String }
+        bench.setBody(of: "join") { _, _ in throw Words(description: "it ended; its last lines:\n    \u{1B}[2Jred") }
+        let (report, events) = try await bench.run([.step("a")])
+        #expect(report.summary == ["a: failed, it ended; its last lines:\n    \u{FFFD}[2Jred"])
+        let tails = events.compactMap { event -> [String]? in
+            if case .failed(_, _, _, let tail) = event { tail } else { nil }
+        }
+        #expect(tails == [["error: it ended; its last lines:", "    \u{FFFD}[2Jred"]])
+    }
+
+    @Test("a run that is cancelled while files are hashed ends there, and writes down no run")
+    func cancelledHashing() async throws {
+        let source = try bench.source("in.txt", "bytes")
+        let engine = bench.engine()
+        let plan = Workbench.plan([.step("a", sources: [source])])
+        let task = Task {
+            while !Task.isCancelled { await Task.yield() }
+            return try await engine.run(plan)
+        }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        #expect(try bench.lineage.read { try $0.runs() }.isEmpty)
+    }
+
     @Test("a cancelled run that waits for another ends at once")
     func cancelledWait() async throws {
         let steps: [PlannedStep] = [.step("a", text: "a")]

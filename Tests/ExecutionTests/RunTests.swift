@@ -219,6 +219,10 @@ struct RunTests {
         await #expect(
             throws: ExecutionError.unknownStep("bb", known: ["a", "b", "c", "d"])
         ) { try await bench.run(chain(), RunRequest(steps: ["bb"])) }
+        #expect(throws: ExecutionError.self) {
+            try RunRequest(steps: ["bb"]).check(against: Workbench.plan(chain()))
+        }
+        try RunRequest(steps: ["b", "c"]).check(against: Workbench.plan(chain()))
     }
 
     @Test("forced steps run though they are known, and equal outputs cut off what follows")

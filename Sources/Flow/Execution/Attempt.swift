@@ -74,8 +74,7 @@ struct Attempt: Sendable {
             return end
         } catch {
             return close(id, .failed, error: "\(error)", AttemptLog(), meter)
-                ?? .failed(
-                    id, error: "\(error)", logTail: [])
+                ?? .failed(id, error: "\(error)", logTail: [])
         }
     }
 
@@ -132,9 +131,11 @@ struct Attempt: Sendable {
         } catch  where cancellation.isSet || error is CancellationError {
             return close(id, .cancelled, error: nil, log, meter) ?? .cancelled(id)
         } catch {
-            log.append("error: \(error)")
-            return close(id, .failed, error: "\(error)", log, meter)
-                ?? .failed(id, error: "\(error)", logTail: log.tail(20))
+            // A program's last words may be in it.
+            let words = "\(error)".split(separator: "\n").map { AttemptLog.printable(String($0)) }
+            for (index, line) in words.enumerated() { log.append(index == 0 ? "error: \(line)" : line) }
+            let told = words.joined(separator: "\n")
+            return close(id, .failed, error: told, log, meter) ?? .failed(id, error: told, logTail: log.tail(20))
         }
     }
 
@@ -237,6 +238,9 @@ struct Attempt: Sendable {
         do {
             // A lease that was lost is not given back.
             try engine.lineage.finish(id, result, lease: outcome == .abandoned ? nil : lease)
+            return nil
+        } catch LineageError.leaseLost where outcome == .abandoned {
+            // Whoever took the lease has closed the attempt.
             return nil
         } catch let problem {
             try? engine.lineage.release(lease)

@@ -32,9 +32,8 @@ final class AttemptLog: Sendable {
         state = Mutex(State(handle: handle))
     }
 
-    /// Adds one line.
+    /// Adds one line, which must be printable.
     func append(_ line: String) {
-        let line = Self.printable(line)
         state.withLock { state in
             let bytes = line.utf8.count + 1
             if state.dropped == 0, state.tail.isEmpty, state.head.utf8.count + bytes <= Self.cap {
@@ -71,7 +70,7 @@ final class AttemptLog: Sendable {
     }
 
     /// Programs write what they like; a terminal must not obey it, and one line must not be a book.
-    private static func printable(_ line: String) -> String {
+    static func printable(_ line: String) -> String {
         let longest = 16 << 10
         var scalars = String.UnicodeScalarView()
         for scalar in line.unicodeScalars.prefix(longest) {
@@ -98,8 +97,9 @@ struct AttemptLogHandler: LogHandler {
         let own = metadata.merging(event.metadata ?? [:]) { _, new in new }
         let facts = own.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
         for line in "\(event.message)".split(separator: "\n", omittingEmptySubsequences: false) {
-            log.append("\(event.level.rawValue): \(line)\(facts)")
-            watch(event.level, line + facts)
+            let line = AttemptLog.printable(line + facts)
+            log.append("\(event.level.rawValue): \(line)")
+            watch(event.level, line)
         }
     }
 }

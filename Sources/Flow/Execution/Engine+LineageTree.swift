@@ -50,7 +50,9 @@ extension Engine {
         let url = URL(filePath: subject)
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), !isFolder.boolValue {
-            guard let file = try lineage.digests(of: [url]).first else { throw Self.unknown(subject) }
+            guard let file = try lineage.digests(of: [url], remembering: false).first else {
+                throw Self.unknown(subject)
+            }
             let holders = try lineage.read { try $0.artifacts(withFile: file.digest) }
             guard !holders.isEmpty else {
                 throw ExecutionError.notFound(

@@ -12,6 +12,7 @@ extension Engine {
     ///
     /// Cancelling the task that runs this ends the run in order: stages see it, their attempts end as `cancelled`, and
     /// the report says so. A failed step does not throw; the report says so too.
+    /// Cancelled before anything was begun, it throws `CancellationError`.
     ///
     /// - Parameter report: called for every event, from any thread, one at a time per step; it must be quick.
     /// - Throws: `ExecutionError`, `LineageError`, `StorageError` when no run is possible, or none any longer.
@@ -32,7 +33,10 @@ extension Engine {
     ) async throws -> RunReport {
         let start = ContinuousClock.now
         let selection = try Selection(plan, request)
-        let digests = try SourceDigests(of: selection.steps, in: lineage) { report(.hashing(path: $0, bytes: $1)) }
+        let digests = try SourceDigests(of: selection.steps, in: lineage) { path, bytes in
+            try cancellation.check()
+            report(.hashing(path: path, bytes: bytes))
+        }
         // Writes nothing unless a process died.
         try sweep()
         let planner = planner(selection, digests)
@@ -41,10 +45,11 @@ extension Engine {
         let result: RunReport
         if forecast.isUpToDate {
             let steps = forecast.steps.map { step in
-                report(.hit(step.id, key: step.key?.digest ?? Digest(of: ""), outputs: step.outputs))
+                guard let key = step.key?.digest else { preconditionFailure("\(step.id) is a hit without a key") }
+                report(.hit(step.id, key: key, outputs: step.outputs))
                 return RunReport.Step(
-                    id: step.id, stage: step.stage, outcome: .hit, cause: nil, key: step.key?.digest,
-                    outputs: step.outputs, usage: nil)
+                    id: step.id, stage: step.stage, outcome: .hit, cause: nil, key: key, outputs: step.outputs,
+                    usage: nil)
             }
             result = RunReport(
                 run: nil, outcome: .succeeded, steps: steps, seconds: (ContinuousClock.now - start) / .seconds(1))
@@ -75,7 +80,7 @@ extension Engine {
         let run = try lineage.begin(
             NewRun(
                 pipeline: plan.name, file: plan.file, text: plan.text, commandLine: request.commandLine,
-                toolVersion: version))
+                environment: plan.environment, toolVersion: version))
         try lineage.record(digests.all.map { (digest: $0.digest, manifest: $0.manifest) })
         // At once, so that gc spares from now on what the run will read. All steps, so that they keep the order of the
         // plan; what is not a hit counts as not tried until it is.

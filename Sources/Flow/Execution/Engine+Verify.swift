@@ -1,4 +1,5 @@
 import Artifacts
+import Foundation
 import Lineage
 import Storage
 
@@ -14,24 +15,29 @@ extension Engine {
         readData: Bool, quarantine: Bool = false, progress: (Int, Int) -> Void = { _, _ in }
     ) throws -> Verification {
         let (origins, evicted) = try lineage.read { reader in
+            var evictions: [Digest: Date] = [:]
+            for eviction in try reader.evictions(limit: .max) {
+                evictions[eviction.digest] = max(evictions[eviction.digest] ?? .distantPast, eviction.date)
+            }
             var origins: [Digest: String] = [:]
+            var evicted: Set<Digest> = []
             for artifact in try reader.artifacts() {
                 // What no attempt gave is the user's: its bytes lie where the user has them.
-                guard let maker = try reader.producers(of: artifact.digest).first else { continue }
+                let makers = try reader.producers(of: artifact.digest)
+                guard let maker = makers.first, let made = makers.compactMap(\.ended).max() else { continue }
                 origins[artifact.digest] = "\(artifact.manifest.kind) of \(maker.attempt.step)"
+                // What was made again since has to be there again.
+                if let date = evictions[artifact.digest], date >= made { evicted.insert(artifact.digest) }
             }
-            let evicted = try reader.evictions(limit: .max).map(\.digest)
-            return (origins, Set(evicted))
+            return (origins, evicted)
         }
         let report = try store.verify(
-            readData: readData, artifacts: origins.keys.sorted(), quarantines: quarantine, progress: progress)
-        let findings = report.findings.compactMap { finding -> Verification.Finding? in
-            if case .missing(let digest, _, _) = finding, evicted.contains(digest) { return nil }
-            return Self.finding(finding, origins)
-        }
+            readData: readData, artifacts: origins.keys.filter { !evicted.contains($0) }.sorted(),
+            quarantines: quarantine, progress: progress)
+        let findings = report.findings.map { Self.finding($0, origins) }
         return Verification(
             objects: report.objects, storedBytes: report.storedBytes,
-            artifacts: origins.keys.count { !evicted.contains($0) }, didReadData: readData,
+            artifacts: origins.count - evicted.count, didReadData: readData,
             findings: findings + (try lineage.read(abandoned)))
     }
 

@@ -1,3 +1,5 @@
+public import Pipelines
+
 /// What a person asks of a run, beside the plan.
 public struct RunRequest: Sendable {
     /// Which steps are done again though their outputs are known.
@@ -35,4 +37,9 @@ public struct RunRequest: Sendable {
         self.keepsGoing = keepsGoing
         self.commandLine = commandLine
     }
+
+    /// Whether the plan has all the steps that are asked for.
+    ///
+    /// - Throws: `ExecutionError.unknownStep`.
+    public func check(against plan: Plan) throws { _ = try Selection(plan, self) }
 }

@@ -19,9 +19,8 @@ struct Runner {
         case ended(NodeID, Attempt.End)
         /// Another process has the lease.
         case held(NodeID, by: ProcessIdentity)
-        /// The wait for another process is over; nil when the run was cancelled meanwhile.
-        case waited(NodeID, Lease?)
-        case waitFailed(NodeID, error: String)
+        /// Nobody else does the work any more: it is done, or free. With an error when that cannot be found out.
+        case waited(NodeID, error: String?)
     }
 
     private let engine: Engine
@@ -43,8 +42,6 @@ struct Runner {
     /// Steps at work, or queued, by key: a second step with the same key waits for the first.
     private var leaders: [Digest: NodeID] = [:]
     private var followers: [NodeID: [NodeID]] = [:]
-    /// Leases that a wait brought home, for the step that waited.
-    private var leasesInHand: [NodeID: Lease] = [:]
     /// Steps whose result is known and cannot be used.
     private var mustRun: [NodeID: Cause] = [:]
     private var retries: [NodeID: Int] = [:]
@@ -99,11 +96,7 @@ struct Runner {
             }
             // Waits for other processes are the only children left.
             group.cancelAll()
-            for try await completion in group {
-                if case .waited(_, let lease?) = completion { try engine.lineage.release(lease) }
-            }
         }
-        for lease in leasesInHand.values { try engine.lineage.release(lease) }
         for (index, step) in selection.steps.enumerated() where results[NodeID(index: index)] == nil {
             end(NodeID(index: index), .notStarted)
             report(.notStarted(step.id))
@@ -125,7 +118,6 @@ struct Runner {
         if let old = keys[id], old.digest != key.digest {
             // What feeds it was made again and came out different while it waited.
             giveUpLead(id)
-            if let lease = leasesInHand.removeValue(forKey: id) { try engine.lineage.release(lease) }
         }
         keys[id] = key
         if let error = waitErrors.removeValue(forKey: id) { return fail(id, nil, error, []) }
@@ -144,7 +136,6 @@ struct Runner {
             }
         switch judgement {
         case .hit(let attempt, let known):
-            if let lease = leasesInHand.removeValue(forKey: id) { try engine.lineage.release(lease) }
             outputs[step.id] = known
             giveUpLead(id)
             // A step that was recomputed for another keeps its own story.
@@ -181,25 +172,26 @@ struct Runner {
         let kinds = fed.keys.map { feeding in
             (feeding, Dictionary(self.step(selection.node(of: feeding)).outputs.map { ($0.name, $0.kind) }) { $1 })
         }
-        let inHand = leasesInHand.removeValue(forKey: id)
         group.addTask(executorPreference: executor) { [engine, run, planner, cancellation, report, leases] in
             do {
                 var watch = LeaseWatch()
                 let lease: Lease
-                if let inHand {
-                    lease = inHand
-                } else {
-                    switch try engine.lineage.acquire(key.digest, watch: &watch) {
-                    case .held(let owner): return .held(id, by: owner)
-                    case .acquired(let acquired, _): lease = acquired
-                    }
+                switch try engine.lineage.acquire(key.digest, watch: &watch) {
+                case .held(let owner): return .held(id, by: owner)
+                case .acquired(let acquired, _): lease = acquired
                 }
                 leases.add(lease)
                 defer { leases.forget([lease]) }
                 // Another process may have published between the look-up and the lease.
-                if mayReuse, let known = try engine.lineage.read({ try engine.known(key.digest, $0) }),
-                    known.missing == nil
-                {
+                let isKnown: Bool
+                do {
+                    isKnown = try mayReuse && engine.lineage.read { try engine.known(key.digest, $0) }.isComplete
+                } catch {
+                    // The first error is the one to tell.
+                    try? engine.lineage.release(lease)
+                    throw error
+                }
+                guard !isKnown else {
                     try engine.lineage.release(lease)
                     return .ended(id, .superseded)
                 }
@@ -215,6 +207,8 @@ struct Runner {
     }
 
     /// Waits, without taking a thread, until the work is free or its holder is gone.
+    ///
+    /// The lease is not kept: until there is room to start, somebody else may do the work.
     private func wait(
         for key: Digest, _ id: NodeID, in group: inout ThrowingTaskGroup<Completion, any Error>
     ) {
@@ -226,13 +220,14 @@ struct Runner {
                     try await Task.sleep(for: pause)
                     pause = min(pause * 2, .milliseconds(500))
                     if case .acquired(let lease, _) = try engine.lineage.acquire(key, watch: &watch) {
-                        return .waited(id, lease)
+                        try engine.lineage.release(lease)
+                        return .waited(id, error: nil)
                     }
                 }
             } catch is CancellationError {
-                return .waited(id, nil)
+                return .waited(id, error: nil)
             } catch {
-                return .waitFailed(id, error: "\(error)")
+                return .waited(id, error: "\(error)")
             }
         }
     }
@@ -245,10 +240,7 @@ struct Runner {
             report(.waiting(step(id).id, holder: "process \(owner.pid) on \(owner.host)"))
             state.park(id)
             if let key = keys[id] { wait(for: key.digest, id, in: &group) }
-        case .waited(let id, let lease):
-            leasesInHand[id] = lease
-            state.unpark(id)
-        case .waitFailed(let id, let error):
+        case .waited(let id, let error):
             waitErrors[id] = error
             state.unpark(id)
         case .ended(let id, let end): handle(id, end)
@@ -354,6 +346,11 @@ struct Runner {
             step: step.id.description, stage: step.stage.name, decision: decision,
             cause: causes[id]?.description, attempt: attempt)
     }
+}
+
+extension History.Known? {
+    /// Whether the result is known and all there.
+    fileprivate var isComplete: Bool { map { $0.missing == nil } ?? false }
 }
 
 /// The leases that the bodies of a run hold, for the heartbeat.

@@ -21,7 +21,7 @@ struct SourceDigests: Sendable {
     ///
     /// - Parameter hashing: told of each file that has to be read, with its size, before it is.
     init(
-        of steps: [PlannedStep], in lineage: LineageDatabase, hashing: (String, Int) -> Void = { _, _ in }
+        of steps: [PlannedStep], in lineage: LineageDatabase, hashing: (String, Int) throws -> Void = { _, _ in }
     ) throws {
         let inputs = Set(steps.flatMap(Self.sourceInputs))
         let urls = Array(Set(inputs.flatMap { $0.files.map(\.url) }))

@@ -15,8 +15,6 @@ demo: release
 	@mkdir -p demo
 	@$(MOTRANS) get samples --pipeline $(PIPELINE) --to demo --replace
 	@echo
-	@$(MOTRANS) metrics $(PIPELINE)
-	@echo
 	@video=$$(find demo -name '*.mp4' | sort | head -n 1); echo "What made $$video:"; $(MOTRANS) lineage "$$video"
 	@echo
 	@echo "Videos:"; find demo -name '*.mp4' | sort

@@ -47,14 +47,16 @@ struct LineageCommand: ParsableCommand {
     private static let width = 100
 
     /// A node, its facts, and what hangs below it.
-    private func text(_ node: LineageTree.Node) -> [String] {
+    ///
+    /// What an attempt has in common with the one above (the tool, the machine, the run) is not said again.
+    private func text(_ node: LineageTree.Node, below attempt: LineageTree.Node? = nil) -> [String] {
         guard !node.isRepeated else { return [node.title + "  (as above)"] }
         let inner = node.edges.isEmpty ? "   " : "│  "
         var lines = [node.title]
-        lines += facts(node).flatMap(Self.wrap).map { inner + $0 }
+        lines += facts(node, below: attempt).flatMap(Self.wrap).map { inner + $0 }
         for (index, edge) in node.edges.enumerated() {
             let isLast = index == node.edges.count - 1
-            for (line, content) in text(edge.node).enumerated() {
+            for (line, content) in text(edge.node, below: node.kind == .attempt ? node : attempt).enumerated() {
                 let branch = line == 0 ? (isLast ? "└─ " : "├─ ") + "\(edge.label): " : (isLast ? "   " : "│  ")
                 lines.append(branch + content)
             }
@@ -63,8 +65,9 @@ struct LineageCommand: ParsableCommand {
     }
 
     /// Facts as lines: settings run on in one, and what is short about a file or model shares its line.
-    private func facts(_ node: LineageTree.Node) -> [String] {
-        let lines = node.facts.map { "\($0.name): \($0.value)" }
+    private func facts(_ node: LineageTree.Node, below attempt: LineageTree.Node?) -> [String] {
+        let known = node.kind == .attempt ? attempt?.facts ?? [] : []
+        let lines = node.facts.filter { fact in !known.contains { $0 == fact } }.map { "\($0.name): \($0.value)" }
         let settings = node.settings.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
         return settings.isEmpty ? lines : ["settings: \(settings)"] + lines
     }

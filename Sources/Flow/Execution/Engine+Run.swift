@@ -51,8 +51,13 @@ extension Engine {
                     id: step.id, stage: step.stage, outcome: .hit, cause: nil, key: key, outputs: step.outputs,
                     usage: nil)
             }
+            let run = try isLatest(forecast, of: plan) ? nil : begin(plan, request, digests, forecast)
+            if let run {
+                report(.runStarted(run))
+                try lineage.end(run, .succeeded)
+            }
             result = RunReport(
-                run: nil, outcome: .succeeded, steps: steps, seconds: (ContinuousClock.now - start) / .seconds(1))
+                run: run, outcome: .succeeded, steps: steps, seconds: (ContinuousClock.now - start) / .seconds(1))
         } else {
             let run = try begin(plan, request, digests, forecast)
             report(.runStarted(run))
@@ -72,6 +77,21 @@ extension Engine {
         }
         report(.runEnded(result))
         return result
+    }
+
+    /// Whether the latest run of the pipeline used just these results: then there is nothing to write.
+    ///
+    /// A way back to earlier results is a use of them, and is recorded, so that gc keeps them and not those of the way out.
+    private func isLatest(_ forecast: Forecast, of plan: Plan) throws -> Bool {
+        try lineage.read { reader in
+            guard let latest = try reader.runs(pipeline: plan.name, limit: 1).first else { return false }
+            let used = Dictionary(
+                try reader.steps(of: latest.id).map { ($0.step, $0.attempt) }, uniquingKeysWith: { $1 })
+            return try forecast.steps.allSatisfy { step in
+                guard let key = step.key?.digest, let attempt = used[step.id.description] else { return false }
+                return try reader.result(for: key)?.attempt == attempt
+            }
+        }
     }
 
     private func begin(

@@ -97,7 +97,7 @@ public struct RunReport: Sendable {
         public let usage: ResourceUsage?
     }
 
-    /// The row in lineage; nil when nothing had to be done and so nothing was written.
+    /// The row in lineage; nil when nothing was written, because the latest run used just these results.
     public let run: RunID?
     /// How it ended.
     public let outcome: Outcome
@@ -107,5 +107,5 @@ public struct RunReport: Sendable {
     public let seconds: Double
 
     /// Whether every step was a hit.
-    public var wasUpToDate: Bool { run == nil && outcome == .succeeded }
+    public var wasUpToDate: Bool { steps.allSatisfy { $0.outcome == .hit } }
 }

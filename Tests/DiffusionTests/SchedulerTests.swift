@@ -140,6 +140,9 @@ import Testing
             #"{"rescale_betas_zero_snr": true}"#: "rescale_betas_zero_snr", #"{"beta_start": -1}"#: "beta_start",
             #"{"beta_end": 1}"#: "beta_end", #"{"num_train_timesteps": 1000000000000}"#: "num_train_timesteps",
             #"{"steps_offset": -9223372036854775808}"#: "steps_offset",
+            #"{"dynamic_thresholding_ratio": 2}"#: "dynamic_thresholding_ratio",
+            #"{"dynamic_thresholding_ratio": -0.1}"#: "dynamic_thresholding_ratio",
+            #"{"sample_max_value": -1}"#: "sample_max_value", #"{"clip_sample_range": 0}"#: "clip_sample_range",
         ]
         for (json, field) in wrong {
             let error = #expect(throws: DiffusionError.self) { try SchedulerConfig(json: Data(json.utf8)) }

@@ -111,6 +111,50 @@ import Testing
         }
     }
 
+    @Test func `a mask that masks nothing is as none; one that masks is refused, for it would change the numbers`()
+        throws
+    {
+        try withFolder(Self.textConfiguration, weights: text) { folder in
+            let model = try ModelFolder(folder)
+            let ids = NumericArray.integers([98, 5, 99], shape: [1, 3])
+            let ones = NumericArray.integers([1, 1, 1], shape: [1, 3])
+            let plain = try model.forward(["input_ids": ids])
+            #expect(try model.forward(["input_ids": ids, "attention_mask": ones]) == plain)
+            #expect {
+                _ = try model.forward(["input_ids": ids, "attention_mask": .integers([1, 1, 0], shape: [1, 3])])
+            } throws: {
+                "\($0)" == "the input `attention_mask` of CLIPTextModel should be left out or all 1, as masks are not "
+                    + "supported, not a mask"
+            }
+        }
+    }
+
+    @Test func `the encoder of images runs without its projection, with and without its prefix`() throws {
+        let configuration = """
+            {"architectures": ["CLIPVisionModel"], "hidden_size": 40, "intermediate_size": 160, "num_attention_heads": 5,
+             "num_hidden_layers": 2, "image_size": 28, "patch_size": 14, "hidden_act": "gelu", "projection_dim": 24}
+            """
+        // Section 12.7 of diffusion.md: `vision last_hidden_state`.
+        let golden = Golden(400, 0.123926, 1.76342, 1.99766, 0.438749, -1.702, -1.31532, 2.8797, -2.23476)
+        for prefixed in [true, false] {
+            try withFolder(
+                configuration, weights: { _ = try CLIPVisionModel(.init(file: $0), $1) },
+                edit: { contents in
+                    guard !prefixed else { return }
+                    contents = Dictionary(
+                        uniqueKeysWithValues: contents.map { (String($0.dropFirst("vision_model.".count)), $1) })
+                }
+            ) { folder in
+                #expect(ModelFolder.check(folder) == [])
+                let outputs = try ModelFolder(folder).forward([
+                    "pixel_values": .numbers(ReferenceFill.input("pixels", [2, 3, 28, 28]))
+                ])
+                golden.expect(try #require(outputs["last_hidden_state"]))
+                #expect(outputs["pooler_output"]?.shape == [2, 40] && outputs.count == 2)
+            }
+        }
+    }
+
     @Test func `the encoder of text is read with and without its prefix, and position ids are ignored`() throws {
         let golden = Golden(256, -0.0170067, 1.00755, -2.13161, -0.316223, 0.922421, 0.407304, 0.16084, 0.0250634)
         for prefixed in [true, false] {
@@ -221,6 +265,22 @@ import Testing
         (
             #"{"_class_name": "AutoencoderKL", "up_block_types": ["AttnUpDecoderBlock2D"]}"#,
             "`up_block_types` is AttnUpDecoderBlock2D, which is not supported; supported: UpDecoderBlock2D"
+        ),
+        (
+            #"{"_class_name": "UNet3DConditionModel", "mid_block_scale_factor": 0}"#,
+            "`mid_block_scale_factor` is 0.0, which is not supported; supported: a number above 0"
+        ),
+        (
+            #"{"_class_name": "UNet3DConditionModel", "norm_eps": -1}"#,
+            "`norm_eps` is -1.0, which is not supported; supported: a number above 0"
+        ),
+        (
+            #"{"_class_name": "AutoencoderKL", "block_out_channels": [32], "layers_per_block": 0}"#,
+            "`layers_per_block` is 0, which is not supported; supported: at least 1"
+        ),
+        (
+            #"{"_class_name": "AutoencoderKL", "block_out_channels": [32], "scaling_factor": 0}"#,
+            "`scaling_factor` is 0.0, which is not supported; supported: a number above 0"
         ),
         (
             #"{"architectures": ["CLIPTextModel"], "hidden_act": "relu"}"#,

@@ -122,6 +122,15 @@ public struct SchedulerConfig: Hashable, Sendable {
             throw DiffusionError.unsupportedScheduler(
                 field: field, value: "\(beta)", supported: "a share of noise from 0 to below 1")
         }
+        guard (0...1).contains(thresholdRatio) else {
+            throw DiffusionError.unsupportedScheduler(
+                field: "dynamic_thresholding_ratio", value: "\(thresholdRatio)", supported: "a quantile from 0 to 1")
+        }
+        for (field, limit) in [("sample_max_value", thresholdMaximum), ("clip_sample_range", clipRange)]
+        where !(limit > 0) {
+            throw DiffusionError.unsupportedScheduler(
+                field: field, value: "\(limit)", supported: "a number above 0")
+        }
         if let count = trainedBetas?.count, count != trainTimesteps {
             throw DiffusionError.unsupportedScheduler(
                 field: "trained_betas", value: "a list of \(count)",

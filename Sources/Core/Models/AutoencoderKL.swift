@@ -131,6 +131,8 @@ extension AutoencoderKL {
             guard groups > 0, blockOutChannels.allSatisfy({ $0 % groups == 0 }) else {
                 throw file.wrong("norm_num_groups", "\(groups)", "a divisor of all of \(blockOutChannels)")
             }
+            guard layersPerBlock > 0 else { throw file.wrong("layers_per_block", "\(layersPerBlock)", "at least 1") }
+            guard scalingFactor > 0 else { throw file.wrong("scaling_factor", "\(scalingFactor)", "a number above 0") }
         }
     }
 }

@@ -25,7 +25,7 @@ public struct CLIPModel: FolderModel {
         self.weights = weights
         let projection = configuration.projectionDimension
         text = CLIPTextModel(unchecked: configuration.text, weights)
-        vision = CLIPVisionModel(configuration.vision, weights)
+        vision = CLIPVisionModel(unchecked: configuration.vision, weights)
         visualProjection = Linear(
             weights, "visual_projection", in: configuration.vision.hiddenSize, out: projection, bias: false)
         textProjection = Linear(

@@ -6,10 +6,12 @@ import Tensors
 /// The image encoder of CLIP without its projection; the part that `CLIPModel` and
 /// `CLIPVisionModelWithProjection` share.
 ///
-/// `CLIPVisionModel` of transformers (diffusion.md 4.3).
-public struct CLIPVisionModel {
+/// `CLIPVisionModel` of transformers (diffusion.md 4.3). Files with and without the prefix `vision_model.` are read.
+public struct CLIPVisionModel: FolderModel {
     /// What its config.json says.
     public let configuration: CLIPVisionConfiguration
+    /// Every parameter, under its name in the reference file.
+    public let weights: Weights
 
     private let classEmbedding: Variable
     private let patchEmbedding: Convolution2D
@@ -18,8 +20,10 @@ public struct CLIPVisionModel {
     private let encoder: CLIPEncoder
     private let normOut: LayerNorm
 
-    init(_ configuration: CLIPVisionConfiguration, _ weights: Weights) {
+    /// Asks `weights` for every parameter.
+    public init(unchecked configuration: CLIPVisionConfiguration, _ weights: Weights) {
         self.configuration = configuration
+        self.weights = weights
         let width = configuration.hiddenSize
         let inside = weights.module("vision_model", ifHolding: "post_layernorm.weight", shape: [width])
         classEmbedding = inside.parameter("embeddings.class_embedding", shape: [width], initial: .normal(deviation: 1))
@@ -74,7 +78,7 @@ public struct CLIPVisionModelWithProjection: FolderModel {
     public init(unchecked configuration: CLIPVisionConfiguration, _ weights: Weights) {
         self.configuration = configuration
         self.weights = weights
-        vision = CLIPVisionModel(configuration, weights)
+        vision = CLIPVisionModel(unchecked: configuration, weights)
         projection = Linear(
             weights, "visual_projection", in: configuration.hiddenSize, out: configuration.projectionDimension,
             bias: false)

@@ -16,19 +16,41 @@ extension ModelFolder {
     ///   CLIPModel takes either or both; of both only the embeddings are given, as the other names would clash.
     /// - VideoMAE: `pixel_values` [b, f, 3, h, w] → `last_hidden_state`, with a classifier `pooler_output` (what it sees)
     ///   and `logits`
+    ///
+    /// Masks are not supported: one that masks something is an error. Inputs of other names are not looked at; see
+    /// `inputNames`.
     public func forward(_ inputs: [String: NumericArray]) throws -> [String: Tensor] {
         let given = ForwardInputs(model: modelClass.rawValue, values: inputs)
+        for (name, neutral) in Self.masks where inputNames.contains(name) { try given.refuse(name, unlessAll: neutral) }
         return try withoutRecording {
             switch modelClass {
             case .unet3DConditionModel: try denoise(given)
             case .autoencoderKL: try autoencode(given)
             case .clipTextModel, .clipTextModelWithProjection: try encodeText(given)
+            case .clipVisionModel:
+                try states(of: CLIPVisionModel(folder: url), given)
             case .clipVisionModelWithProjection: try encodeImages(given)
             case .clipModel: try encodeBoth(given)
             case .videoMAEModel, .videoMAEForPreTraining, .videoMAEForVideoClassification: try encodeVideo(given)
             }
         }
     }
+
+    /// The inputs that `forward` looks at.
+    public var inputNames: [String] {
+        switch modelClass {
+        case .unet3DConditionModel: ["sample", "timestep", "encoder_hidden_states"]
+        case .autoencoderKL: ["pixel_values", "latents"]
+        case .clipTextModel, .clipTextModelWithProjection: ["input_ids", "attention_mask"]
+        case .clipVisionModel, .clipVisionModelWithProjection: ["pixel_values"]
+        case .clipModel: ["input_ids", "attention_mask", "pixel_values"]
+        case .videoMAEModel, .videoMAEForPreTraining, .videoMAEForVideoClassification:
+            ["pixel_values", "bool_masked_pos"]
+        }
+    }
+
+    /// Masks of the reference classes, with the value that masks nothing.
+    private static let masks: [(name: String, neutral: Float)] = [("attention_mask", 1), ("bool_masked_pos", 0)]
 
     private func denoise(_ given: ForwardInputs) throws -> [String: Tensor] {
         let model = try UNet3DConditionModel(folder: url)
@@ -177,6 +199,14 @@ private struct ForwardInputs {
             throw ModelsError.badInput(name: name, model: model, expected: "whole numbers", found: "others")
         }
         return (numbers, value.shape)
+    }
+
+    /// Throws when a mask is given that masks something.
+    func refuse(_ name: String, unlessAll neutral: Float) throws {
+        guard let value = values[name], value.tensor.values.contains(where: { $0 != neutral }) else { return }
+        throw ModelsError.badInput(
+            name: name, model: model, expected: "left out or all \(Int(neutral)), as masks are not supported",
+            found: "a mask")
     }
 
     /// Rows of token ids that the model knows.

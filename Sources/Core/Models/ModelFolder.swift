@@ -10,6 +10,7 @@ public struct ModelFolder: Sendable {
         case autoencoderKL = "AutoencoderKL"
         case clipTextModel = "CLIPTextModel"
         case clipTextModelWithProjection = "CLIPTextModelWithProjection"
+        case clipVisionModel = "CLIPVisionModel"
         case clipVisionModelWithProjection = "CLIPVisionModelWithProjection"
         case clipModel = "CLIPModel"
         case videoMAEModel = "VideoMAEModel"
@@ -85,6 +86,7 @@ public struct ModelFolder: Sendable {
         case .autoencoderKL: try declare(AutoencoderKL.self)
         case .clipTextModel: try declare(CLIPTextModel.self)
         case .clipTextModelWithProjection: try declare(CLIPTextModelWithProjection.self)
+        case .clipVisionModel: try declare(CLIPVisionModel.self)
         case .clipVisionModelWithProjection: try declare(CLIPVisionModelWithProjection.self)
         case .clipModel: try declare(CLIPModel.self)
         case .videoMAEModel, .videoMAEForPreTraining: try declare(VideoMAEModel.self)

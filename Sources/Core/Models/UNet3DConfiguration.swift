@@ -78,6 +78,10 @@ extension UNet3DConditionModel {
             try file.refuse("num_attention_heads", supported: "null (the reference class refuses it too)")
             try file.refuse("time_cond_proj_dim", supported: "null")
             guard downsamplePadding == 1 else { throw file.wrong("downsample_padding", "\(downsamplePadding)", "1") }
+            guard normEpsilon > 0 else { throw file.wrong("norm_eps", "\(normEpsilon)", "a number above 0") }
+            guard midBlockScaleFactor > 0 else {
+                throw file.wrong("mid_block_scale_factor", "\(midBlockScaleFactor)", "a number above 0")
+            }
             guard headDimensions.count == blockOutChannels.count else {
                 throw file.wrong("attention_head_dim", "\(headDimensions)", "one number, or one for each block")
             }

@@ -43,11 +43,14 @@ struct ForwardCommand: ParsableCommand {
                 }
                 return (name, .integers(try inputs.integers(name), shape: entry.shape))
             })
-        return try ModelFolder(folder).forward(arrays).mapValues { .floats($0, as: .float32) }
+        let model = try ModelFolder(folder)
+        tellUnused(inputs, known: model.inputNames)
+        return try model.forward(arrays).mapValues { .floats($0, as: .float32) }
     }
 
     private func schedule(_ folder: URL, _ inputs: Checkpoint) throws -> [String: SafetensorsFile.Content] {
         let tensors = try Dictionary(uniqueKeysWithValues: inputs.names.map { ($0, try inputs.tensor($0)) })
+        tellUnused(inputs, known: ["sample", "noise_estimates"])
         let outcome = try DDIMScheduler(folder: folder).forward(tensors)
         return Dictionary(
             uniqueKeysWithValues: outcome.map { name, tensor in
@@ -55,6 +58,15 @@ struct ForwardCommand: ParsableCommand {
                     ? (name, .integers(tensor.values.map { Int($0) }, shape: tensor.shape))
                     : (name, .floats(tensor, as: .float32))
             })
+    }
+}
+
+extension ForwardCommand {
+    /// A misspelt name would otherwise go unseen where an input may be left out.
+    private func tellUnused(_ inputs: Checkpoint, known: [String]) {
+        for name in inputs.names.sorted() where !known.contains(name) {
+            Console().note("not used: \(name) (known here: \(known.joined(separator: ", ")))")
+        }
     }
 }
 

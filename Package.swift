@@ -45,18 +45,15 @@ let package = Package(
 
         // Stages: where the two meet, one module each. Formats is what lies inside the artifacts that flow between them.
         .stage("Formats", ["Diffusion", "Models", "Layers", "Autograd", "Checkpoints", "Tensors"]),
-        .stage("FrameExtraction", ["Formats", "Media", "Checkpoints", "Tensors"]),
-        .stage("Recaption", ["Formats", "Media", "Tensors"]),
-        .stage(
-            "SpatialLoRATraining",
-            ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Checkpoints", "Tensors"]),
-        .stage("ImageEmbedding", ["Formats", "Autograd", "Models", "Media", "Checkpoints", "Tensors"]),
-        .stage(
-            "MotionTraining", ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Checkpoints", "Tensors"]),
+        .stage("FrameExtraction", ["Formats", "Media"]),
+        .stage("Recaption", ["Formats", "Media"]),
+        .stage("SpatialLoRATraining", ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Tensors"]),
+        .stage("ImageEmbedding", ["Formats", "Autograd", "Models", "Media", "Tensors"]),
+        .stage("MotionTraining", ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Tensors"]),
         .stage(
             "Sampling",
             ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Media", "Checkpoints", "Tensors"]),
-        .stage("MetricScoring", ["Formats", "Autograd", "Models", "Media", "Checkpoints", "Tensors"]),
+        .stage("MetricScoring", ["Formats", "Autograd", "Models", "Media", "Tensors"]),
         .stage("Command", []),
 
         // App: the command line, the only composition root.

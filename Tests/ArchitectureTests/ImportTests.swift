@@ -57,6 +57,31 @@ struct ImportTests {
         }
     }
 
+    @Test("every module imports exactly what its line in Package.swift says, of our own modules")
+    func packageIsTheTable() throws {
+        let table = try dependencies()
+        for layer in layers where layer.folder != "App" {
+            for module in layer.modules {
+                let declared = try #require(table[module], "Package.swift has no line for \(module)")
+                let imports = try importsByFile(in: "Sources/\(layer.folder)/\(module)")
+                let used = imports.reduce(into: Set<String>()) { $0.formUnion($1.imports) }.intersection(ours)
+                #expect(used == declared, "\(module) imports \(used.sorted()), and may import \(declared.sorted())")
+            }
+        }
+    }
+
+    /// The names of our own modules that each line of Package.swift hands to a module.
+    private func dependencies() throws -> [String: Set<String>] {
+        let text = try String(contentsOf: root.appending(path: "Package.swift"), encoding: .utf8)
+        var table: [String: Set<String>] = [:]
+        for line in text.matches(of: /\.(core|flow|stage)\(\s*"(\w+)",\s*\[([^\]]*)\]/) {
+            var names = Set(line.output.3.matches(of: /"(\w+)"/).map { String($0.output.1) })
+            if line.output.1 == "stage" { names.formUnion(["StageKit", "Artifacts"]) }
+            table[String(line.output.2)] = names.intersection(ours)
+        }
+        return table
+    }
+
     @Test("a library with a room of its own is imported there alone", arguments: Array(oneRoom.keys).sorted())
     func oneRoomEach(library: String) throws {
         let room = try #require(oneRoom[library])
@@ -90,9 +115,8 @@ struct ImportTests {
             let imports = text.split(separator: "\n").compactMap { line -> String? in
                 let words = line.split(separator: " ")
                 guard let at = words.firstIndex(of: "import"), at + 1 < words.count, at <= 2 else { return nil }
-                guard words[..<at].allSatisfy({ $0 == "public" || $0 == "package" || $0.hasPrefix("@") }) else {
-                    return nil
-                }
+                let access = ["public", "package", "internal", "fileprivate", "private"]
+                guard words[..<at].allSatisfy({ access.contains(String($0)) || $0.hasPrefix("@") }) else { return nil }
                 let isScoped = ["struct", "class", "enum", "func", "protocol"].contains(String(words[at + 1]))
                 let name = isScoped && at + 2 < words.count ? words[at + 2] : words[at + 1]
                 return String(name.split(separator: ".")[0])

@@ -16,21 +16,33 @@ struct CacheOptions: ParsableArguments {
         return URL(filePath: cache ?? environment ?? "cache", directoryHint: .isDirectory)
     }
 
-    /// Opens the store, making it if it is not there.
-    func engine() throws -> Engine {
-        try Engine(
-            stages: Stages.table, store: ObjectStore(at: folder), lineage: LineageDatabase(in: folder),
-            version: ToolVersion.text,
-            facts: ["kernels": Kernels.description, "threads": "\(ThreadPool.width)"])
+    /// Whether anything was ever run with it.
+    var isThere: Bool {
+        FileManager.default.fileExists(atPath: folder.appending(path: "lineage.sqlite").path(percentEncoded: false))
     }
 
-    /// Opens a store that must be there: for commands that only look.
+    /// Opens the store, making it if it is not there.
+    func engine() throws -> Engine { try engine(ObjectStore(at: folder), LineageDatabase(in: folder)) }
+
+    /// Opens a store that must be there: for commands about what was done.
     func existingEngine() throws -> Engine {
-        guard FileManager.default.fileExists(atPath: folder.appending(path: "lineage.sqlite").path) else {
+        guard isThere else {
             throw CommandFailure(
                 status: .notFound, message: "there is no store at \(folder.relativePath)",
                 help: "`motrans run FILE` makes one; `--cache DIR` or MOTRANS_CACHE name another place")
         }
         return try engine()
+    }
+
+    /// Opens a store for a forecast: one that is not there counts as empty, and is not made.
+    func forecastEngine() throws -> Engine {
+        guard !isThere else { return try engine() }
+        return try engine(ObjectStore(at: folder, readOnly: true), LineageDatabase(absentFrom: folder))
+    }
+
+    private func engine(_ store: ObjectStore, _ lineage: LineageDatabase) -> Engine {
+        Engine(
+            stages: Stages.table, store: store, lineage: lineage, version: ToolVersion.text,
+            facts: ["kernels": Kernels.description, "threads": "\(ThreadPool.width)"])
     }
 }

@@ -4,16 +4,12 @@ import Foundation
 struct Console: Sendable {
     /// Whether standard error is a terminal on which a line may be drawn again.
     let isLive: Bool
-    /// Whether standard output takes colours.
-    let usesColour: Bool
     /// The columns of the terminal.
     let columns: Int
 
     init(environment: [String: String] = ProcessInfo.processInfo.environment) {
         let isDumb = environment["TERM"] == "dumb" || environment["TERM"] == nil
-        let refusesColour = environment["NO_COLOR"].map { !$0.isEmpty } ?? false
         isLive = isatty(STDERR_FILENO) == 1 && !isDumb
-        usesColour = isatty(STDOUT_FILENO) == 1 && !isDumb && !refusesColour
         var size = winsize()
         let known = ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
         columns = known ? Int(size.ws_col) : 100
@@ -27,20 +23,6 @@ struct Console: Sendable {
 
     /// The same without the end of the line.
     func raw(_ text: String) { Self.write(text, to: STDERR_FILENO) }
-
-    /// `text` in a colour, where colours are welcome.
-    func paint(_ text: String, _ colour: Colour) -> String {
-        usesColour ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
-    }
-
-    enum Colour: Int {
-        case bold = 1
-        case dim = 2
-        case red = 31
-        case green = 32
-        case yellow = 33
-        case cyan = 36
-    }
 
     /// Writes all of it, also when a signal interrupts; a closed pipe ends the words, not the program.
     private static func write(_ text: String, to descriptor: Int32) {

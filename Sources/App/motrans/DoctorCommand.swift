@@ -48,7 +48,7 @@ struct DoctorCommand: ParsableCommand {
 
     private var store: Finding {
         let path = cache.folder.relativePath
-        guard FileManager.default.fileExists(atPath: cache.folder.appending(path: "lineage.sqlite").path) else {
+        guard cache.isThere else {
             return Finding(name: "store", isGood: true, text: "none at \(path) yet; the first run makes one")
         }
         do {

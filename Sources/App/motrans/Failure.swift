@@ -20,6 +20,8 @@ enum Failure {
             console.note("\(error)")
         case is CancellationError:
             console.note("interrupted")
+        case let error as CocoaError:
+            console.note("error: \(words(error))")
         case _ where status(of: error) != nil:
             console.note("error: \(error)")
         default:
@@ -34,9 +36,11 @@ enum Failure {
         case let failure as CommandFailure: failure.status
         case is PipelineError: .usage
         case is CancellationError: .interrupted
+        // A place of the user's that cannot be read or written.
+        case is CocoaError: .usage
         case let error as ExecutionError: executionStatus(error)
         case let error as StorageError: storageStatus(error)
-        case is LineageError: .storeUnavailable
+        case let error as LineageError: lineageStatus(error)
         default: nil
         }
     }
@@ -44,9 +48,19 @@ enum Failure {
     private static func executionStatus(_ error: ExecutionError) -> ExitStatus {
         switch error {
         case .unknownStep, .notFound, .ambiguous: .notFound
-        case .modelPartMissing, .unreadable, .wouldOverwrite: .usage
+        case .modelPartMissing, .wouldOverwrite: .usage
         case .sourceChanged, .outputEmpty: .stepFailed
         case .notReproducible, .unavailable: .integrity
+        }
+    }
+
+    private static func lineageStatus(_ error: LineageError) -> ExitStatus {
+        switch error {
+        case .source: .usage
+        case .changedWhileReading, .leaseLost: .stepFailed
+        case .notFound: .notFound
+        case .record: .integrity
+        case .absent, .newer, .corrupt, .busy, .full, .database: .storeUnavailable
         }
     }
 
@@ -54,23 +68,26 @@ enum Failure {
         switch error {
         case .missing, .damaged, .notAnArtifact: .integrity
         case .exists: .usage
-        default: .storeUnavailable
+        case .refused, .changedWhileReading, .manifest: .stepFailed
+        case .readOnly, .split, .system: .storeUnavailable
         }
+    }
+
+    private static func words(_ error: CocoaError) -> String {
+        let place = error.filePath ?? error.url?.relativePath ?? "a file"
+        let reason = (error.underlying as? POSIXError).map { String(cString: strerror($0.code.rawValue)) }
+        return "cannot read or write \(place): \(reason ?? error.localizedDescription)"
     }
 
     /// Help and versions are results; anything else of the parser is a usage error, which is 2 here and not 64.
     private static func endParsing(_ error: any Error, _ console: Console) -> Never {
         let message = Motrans.fullMessage(for: error)
-        switch Motrans.exitCode(for: error) {
-        case .success:
+        guard Motrans.exitCode(for: error) != .success else {
             if !message.isEmpty { console.result(message) }
             exit(ExitStatus.done.rawValue)
-        case .validationFailure:
-            console.note(message)
-            exit(ExitStatus.usage.rawValue)
-        default:
-            console.note(message.hasPrefix("Error: ") ? "error: " + message.dropFirst(7) : "error: \(message)")
-            exit(ExitStatus.stepFailed.rawValue)
         }
+        console.note("error: \(message.hasPrefix("Error: ") ? String(message.dropFirst(7)) : message)")
+        let isUsage = Motrans.exitCode(for: error) == .validationFailure
+        exit((isUsage ? ExitStatus.usage : .stepFailed).rawValue)
     }
 }

@@ -28,10 +28,10 @@ struct ForwardCommand: ParsableCommand {
         do {
             let inputs = try Checkpoint.open(URL(filePath: inputs))
             outcome = try SchedulerFolder.isScheduler(url) ? schedule(url, inputs) : compute(url, inputs)
+            try SafetensorsFile.write(outcome, to: URL(filePath: outputs))
         } catch let error as any Error & CustomStringConvertible where Failure.status(of: error) == nil {
             throw CommandFailure(status: .usage, message: "\(error)")
         }
-        try SafetensorsFile.write(outcome, to: URL(filePath: outputs))
         for name in outcome.keys.sorted() { Console().note("\(name) → \(outputs)") }
     }
 

@@ -6,11 +6,15 @@ import Lineage
 
 struct GCCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "gc", abstract: "Make room: say what could go and why the rest stays; with --apply, delete it.",
-        discussion: ExitStatus.help)
+        commandName: "gc", abstract: "Make room in the store: what goes, and why the rest stays.",
+        discussion: """
+            Without a limit only what interrupted work left behind goes. What an artifact was stays in lineage, and a run
+            makes it again when it is wanted.
 
-    @Flag(help: "Delete what would go; without it nothing is deleted.") var apply = false
-    @Flag(help: "Only say what would go (the default).") var dryRun = false
+            \(ExitStatus.help)
+            """)
+
+    @Flag(name: [.customShort("n"), .long], help: "Only say what would go.") var dryRun = false
     @Option(help: "What was not used for this long: `30d`, `12h`.") var olderThan: String?
     @Option(help: "The oldest, until the store is at most this large: `500MB`, `20GB`.") var maxSize: String?
     @Option(help: "All that none of this many latest runs of each pipeline used.") var keepRuns: Int?
@@ -18,7 +22,6 @@ struct GCCommand: ParsableCommand {
     @OptionGroup var cache: CacheOptions
 
     func validate() throws {
-        guard !(apply && dryRun) else { throw ValidationError("--apply and --dry-run exclude each other") }
         guard keepRuns ?? 0 >= 0 else { throw ValidationError("--keep-runs takes a number from 0") }
         _ = try policy()
     }
@@ -27,10 +30,11 @@ struct GCCommand: ParsableCommand {
         let console = Console()
         let engine = try cache.existingEngine()
         let plan = try engine.planCollection(policy())
+        let freed = dryRun ? plan.freedBytes : try engine.collect(plan)
         if json {
             console.result(
                 JSON.document([
-                    ("applied", .bool(apply)), ("freed_bytes", .int(plan.freedBytes)),
+                    ("dry_run", .bool(dryRun)), ("freed_bytes", .int(freed)),
                     ("stored_bytes", .int(plan.storedBytes)), ("evicted", .list(plan.evicted.map(value))),
                     ("kept", .list(plan.kept.map(value))),
                 ]))
@@ -41,15 +45,15 @@ struct GCCommand: ParsableCommand {
             for item in plan.evicted + plan.kept {
                 table.add([
                     item.digest.short, item.kind.name, Readable.bytes(item.size), item.step,
-                    item.reason == nil ? "goes" : "stays", item.reason?.description ?? "no run needs it",
+                    item.reason == nil ? (dryRun ? "goes" : "gone") : "stays",
+                    item.reason?.description ?? "no run needs it",
                 ])
             }
             console.result(table.text)
             console.result(
-                "\n\(apply ? "frees" : "would free") \(Readable.bytes(plan.freedBytes)) of "
+                "\n\(dryRun ? "would free" : "freed") \(Readable.bytes(freed)) of "
                     + "\(Readable.bytes(plan.storedBytes))")
         }
-        if apply { _ = try engine.collect(plan) } else if !json { console.note("nothing was deleted: --apply does it") }
     }
 
     private func policy() throws -> CollectionPolicy {

@@ -20,12 +20,13 @@ struct Motrans: AsyncParsableCommand {
             RunCommand.self, StatusCommand.self, ExplainCommand.self, DagCommand.self, RunsCommand.self,
             ShowCommand.self, LogsCommand.self, MetricsCommand.self, LineageCommand.self, GetCommand.self,
             VerifyCommand.self, GCCommand.self, InitCommand.self, ValidateCommand.self, SchemaCommand.self,
-            ModelsCommand.self,
-            ForwardCommand.self, DoctorCommand.self, VersionCommand.self,
+            ModelsCommand.self, ForwardCommand.self, DoctorCommand.self, VersionCommand.self,
         ])
 
     /// Parses, runs, and turns every error into a sentence on standard error and an exit code of the table.
     static func main() async {
+        // `motrans run --json | head` must not end the run: words that nobody reads are dropped.
+        signal(SIGPIPE, SIG_IGN)
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {

@@ -16,8 +16,12 @@ struct RunCommand: AsyncParsableCommand {
     @Argument(help: "Only these steps and all that feeds them: `samples`, or one part as `samples[2]`.")
     var steps: [String] = []
     @Flag(name: [.customShort("n"), .long], help: "Say what would be done, and do nothing.") var dryRun = false
-    @Option(name: .shortAndLong, help: "Steps at once, of those that do not use every core by themselves.")
-    var jobs = max(2, ProcessInfo.processInfo.activeProcessorCount)
+    @Option(
+        name: .shortAndLong,
+        help:
+            "Steps at once, of those that do not use every core by themselves (default: the profile's, else the cores)."
+    )
+    var jobs: Int?
     @Flag(name: .shortAndLong, help: "After a failure, go on with all that does not depend on it.")
     var keepGoing = false
     @Flag(name: .shortAndLong, help: "Do the named steps again (all of them, if none is named).") var force = false
@@ -27,26 +31,35 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var cache: CacheOptions
 
     func validate() throws {
-        guard (1...1024).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 1024") }
+        guard (1...1024).contains(jobs ?? 1) else { throw ValidationError("--jobs takes a number from 1 to 1024") }
     }
 
     func run() async throws {
         let console = Console()
-        let pipeline = try pipelineOptions.checkedPipeline(file)
-        let plan = pipeline.plan
+        let plan = try pipelineOptions.checkedPipeline(file).plan
         let request = RunRequest(
-            steps: steps, force: force ? (steps.isEmpty ? .all : .named) : .none, jobs: jobs, keepsGoing: keepGoing,
-            commandLine: CommandLine.arguments)
-        let engine = try cache.engine()
+            steps: steps, force: force ? (steps.isEmpty ? .all : .named) : .none,
+            jobs: jobs ?? plan.profile.jobs ?? max(2, ProcessInfo.processInfo.activeProcessorCount),
+            keepsGoing: keepGoing, commandLine: CommandLine.arguments)
+        // Before the store is made.
+        try request.check(against: plan)
+        if let threads = plan.profile.threads { ThreadPool.setWidth(threads) }
         guard !dryRun else {
-            let forecast = try engine.forecast(plan, request)
+            let forecast = try cache.forecastEngine().forecast(plan, request)
             return ForecastPrinter(console: console, isJSON: json).show(forecast, of: plan)
         }
+        let engine = try cache.engine()
         let printer: any RunPrinter =
             json ? JSONRunPrinter(console: console) : TextRunPrinter(console: console, isQuiet: quiet)
         let work = Task { try await engine.run(plan, request) { printer.show($0) } }
         let signals = Signals(console: console) { work.cancel() }
-        let report = try await work.value
+        let report: RunReport
+        do {
+            report = try await work.value
+        } catch is CancellationError {
+            console.note("interrupted before anything was begun")
+            throw ExitCode(signals.status ?? ExitStatus.interrupted.rawValue)
+        }
         if !json { try ReportPrinter(console: console, engine: engine, isQuiet: quiet).show(report, of: plan) }
         switch report.outcome {
         case .succeeded: return

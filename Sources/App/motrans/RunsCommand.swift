@@ -37,7 +37,9 @@ struct RunsCommand: ParsableCommand {
 
     /// A time as people read it, in their own time zone.
     static func when(_ date: Date) -> String {
-        date.formatted(.iso8601.dateSeparator(.dash).timeSeparator(.colon).dateTimeSeparator(.space))
+        date.formatted(
+            Date.ISO8601FormatStyle(dateTimeSeparator: .space, timeZone: .current)
+                .year().month().day().time(includingFractionalSeconds: false))
     }
 }
 
@@ -48,6 +50,7 @@ extension JSON {
             ("run", .string(run.id.text)), ("pipeline", .string(run.run.pipeline)), ("file", .string(run.run.file)),
             ("outcome", .string(outcome(run))), ("started", time(run.run.started)),
             ("ended", run.ended.map(time) ?? .null), ("command_line", .list(run.run.commandLine.map(Value.string))),
+            ("environment", .map(run.run.environment.mapValues(Value.string))),
             ("tool_version", .string(run.run.toolVersion)), ("host", .string(run.run.process.host)),
         ]
     }

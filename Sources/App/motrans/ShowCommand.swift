@@ -27,6 +27,9 @@ struct ShowCommand: ParsableCommand {
         console.result("run       \(run.id)")
         console.result("pipeline  \(run.run.pipeline)  (\(run.run.file))")
         console.result("command   \(run.run.commandLine.joined(separator: " "))")
+        for (name, value) in run.run.environment.sorted(by: { $0.key < $1.key }) {
+            console.result("variable  \(name)=\(value)")
+        }
         console.result("version   \(run.run.toolVersion)  on \(run.run.process.host)")
         console.result("started   \(RunsCommand.when(run.run.started))")
         if let ended = run.ended {

@@ -121,11 +121,11 @@ final class TextRunPrinter: RunPrinter {
         return !console.isLive && isDue ? line(" ", step, Self.describe(running, now: now)) : nil
     }
 
-    /// `step 120/600, loss 0.132, 2.3 steps/s, 3 min left`.
-    private static func describe(_ running: Running, now: ContinuousClock.Instant) -> String {
+    /// `step 120/600, loss 0.132, 2.3 steps/s, 3 min left`, with so many readings at most.
+    private static func describe(_ running: Running, now: ContinuousClock.Instant, readings: Int = .max) -> String {
         guard let progress = running.latest else { return Readable.duration((now - running.began).seconds) }
         var parts = ["\(progress.unit) \(progress.done)/\(progress.total)"]
-        parts += progress.readings.map { "\($0.name) \(number($0.value))" }
+        parts += progress.readings.prefix(readings).map { "\($0.name) \(number($0.value))" }
         if let first = running.firstReport, progress.done > first.done {
             let rate = Double(progress.done - first.done) / max((now - first.at).seconds, 1e-6)
             parts.append(
@@ -157,10 +157,17 @@ final class TextRunPrinter: RunPrinter {
         guard console.isLive else { return }
         guard !state.running.isEmpty else { return clear(&state) }
         let now = ContinuousClock.now
-        let steps = state.running.sorted { $0.key.description < $1.key.description }
-            .map { "\($0.key): \(Self.describe($0.value, now: now))" }
-        let text = "[\(state.ended)/\(state.total)] " + steps.joined(separator: " · ")
-        console.raw("\r\u{1B}[K\(text.prefix(max(20, console.columns - 1)))")
+        let running = state.running.sorted { $0.key.description < $1.key.description }
+        let head = "[\(state.ended)/\(state.total)] "
+        let room = max(20, console.columns - 1)
+        // The time left says more than the third reading.
+        let texts = [Int.max, 1, 0].map { readings in
+            head
+                + running.map { "\($0.key): \(Self.describe($0.value, now: now, readings: readings))" }
+                .joined(separator: " · ")
+        }
+        let text = texts.first { $0.count <= room } ?? texts[1]
+        console.raw("\r\u{1B}[K\(text.prefix(room))")
         state.drawsLine = true
     }
 }

@@ -61,6 +61,34 @@ struct ResultTests {
         }
     }
 
+    @Test("gc takes what the latest run does not use; lineage still tells of it, and it is made again, byte by byte")
+    func collection() throws {
+        let workspace = try Workspace(copyOf: TurnBox.done)
+        #expect(try workspace.motrans("get", TurnBox.robot, "--pipeline", "p.yaml", "--to", "old").status == 0)
+        try workspace.edit("p.yaml", "A robot is turning a box in the snow", "A robot is turning a box in the city")
+        #expect(try workspace.stepsThatRan().count == 2)
+        let before = try workspace.snapshot("cache/objects")
+        let said = try workspace.motrans("gc", "--keep-runs", "1", "--dry-run", "--json").document()
+        #expect(try workspace.snapshot("cache/objects") == before)
+        let evicted = try #require(said["evicted"] as? [[String: Any]])
+        #expect(
+            Set(evicted.compactMap { $0["step"] as? String }) == [TurnBox.robot, "scores"])
+        let done = try workspace.motrans("gc", "--keep-runs", "1", "--json").document()
+        #expect(done["freed_bytes"] as? Int == said["freed_bytes"] as? Int)
+        #expect(try workspace.snapshot("cache/objects").count < before.count)
+        #expect(try workspace.motrans("verify", "--read-data").status == 0)
+        #expect(try workspace.motrans("run", "p.yaml", "-n").output.hasSuffix("8 steps: 8 hit\n"))
+        let lineage = try workspace.motrans("lineage", "old/seed-1.mp4")
+        #expect(lineage.output.contains("made by: \(TurnBox.robot)") && lineage.output.contains("clip.mp4"))
+        try workspace.edit("p.yaml", "A robot is turning a box in the city", "A robot is turning a box in the snow")
+        #expect(try workspace.stepsThatRan() == [TurnBox.robot, "scores"])
+        #expect(try workspace.motrans("get", TurnBox.robot, "--pipeline", "p.yaml", "--to", "new").status == 0)
+        let videos = try ["old", "new"].map {
+            try Data(contentsOf: workspace.folder.appending(path: "\($0)/seed-1.mp4"))
+        }
+        #expect(videos[0] == videos[1])
+    }
+
     @Test("verify finds a flipped bit, and the next run makes the bytes again")
     func damagedObject() throws {
         let workspace = try Workspace(copyOf: TurnBox.done)

@@ -111,6 +111,22 @@ struct ResultTests {
         #expect(try workspace.motrans("verify", "--read-data").status == 0)
     }
 
+    @Test("scores that turn out damaged when they are shown are made again by the same run")
+    func damagedScores() throws {
+        let workspace = try Workspace(copyOf: TurnBox.done)
+        #expect(try workspace.motrans("get", "scores", "--pipeline", "p.yaml", "--to", "before").status == 0)
+        let digest = try workspace.run(
+            URL(filePath: "/usr/bin/sha256sum"), [workspace.folder.appending(path: "before/scores.json").path]
+        ).output.prefix(64)
+        let object = workspace.folder.appending(path: "cache/objects/\(digest.prefix(2))/\(digest.dropFirst(2)).zst")
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: object.path)
+        try Data("nonsense".utf8).write(to: object)
+        let outcome = try workspace.motrans("run", "p.yaml")
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(outcome.output.contains("output scores missing in the store") && outcome.output.contains("mean of 2"))
+        #expect(try workspace.motrans("verify", "--read-data").status == 0)
+    }
+
     private func size(_ url: URL) -> Int {
         ((try? FileManager.default.attributesOfItem(atPath: url.path))?[.size] as? NSNumber)?.intValue ?? 0
     }

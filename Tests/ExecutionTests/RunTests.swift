@@ -184,7 +184,7 @@ struct RunTests {
         let (report, _) = try await bench.run([.step("a")])
         #expect(
             report.summary == [
-                "a: failed, a ended without writing anything to its output out; nothing was kept"
+                "a: failed, a ended without writing anything, or only empty files, to its output out; nothing was kept"
             ])
         #expect(try bench.store.allObjects().isEmpty)
     }
@@ -356,6 +356,16 @@ struct RunTests {
         try await bench.run([.step("a", model: try model("one", weights: "w"))])
         let same = try await bench.run([.step("a", model: try model("two", weights: "w", card: "hello"))]).report
         #expect(same.wasUpToDate)
+        // A stage sees the parts that the key names, and no others.
+        let seen = Mutex<[ModelPart]>([])
+        bench.setBody(of: "trim") { context, _ in
+            seen.withLock { $0 = (context.model?.folders.keys).map(Array.init) ?? [] }
+            try "x".write(to: context.output("out").file("x"), atomically: true, encoding: .utf8)
+        }
+        var whole = try model("one", weights: "w")
+        whole = ModelSet(name: "whole", folders: whole.folders.merging([.vae: bench.folder]) { own, _ in own })
+        try await bench.run([.step("b", "trim", model: whole)])
+        #expect(seen.withLock { $0 } == [.unet])
         let other = try model("one", weights: "W")
         #expect(try bench.forecast([.step("a", model: other)]) == ["a: run, model part unet changed"])
         let weights = try #require(other.folders[.unet]).appending(path: "weights.safetensors")

@@ -12,15 +12,17 @@ struct ReportPrinter {
     let isQuiet: Bool
 
     func show(_ report: RunReport, of plan: Plan) throws {
+        // Before a word is said: reading may find that they are damaged, and then the run goes on.
+        let scored = report.steps.filter { $0.stage == "metric-scoring" }
+            .compactMap { step in step.outputs["scores"].map { (step.id.description, $0) } }
+        let scores = scored.isEmpty ? nil : try ScoreTable(scored, store: engine.store)
         var table = Table([("step", .left), ("done", .left), ("why", .left)])
         for step in report.steps {
             let (done, why) = Self.words(step)
             table.add([step.id.description, done, why])
         }
         console.result(table.text)
-        let scored = report.steps.filter { $0.stage == "metric-scoring" }
-            .compactMap { step in step.outputs["scores"].map { (step.id.description, $0) } }
-        if !scored.isEmpty { console.result("\n" + (try ScoreTable(scored, store: engine.store).table().text)) }
+        if let scores { console.result("\n" + scores.table().text) }
         guard !isQuiet else { return }
         let hits = report.steps.count { $0.outcome == .hit }
         let ran = report.steps.count { if case .done = $0.outcome { true } else { false } }

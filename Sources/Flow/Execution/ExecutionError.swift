@@ -34,7 +34,7 @@ public enum ExecutionError: Error, Hashable, Sendable, CustomStringConvertible {
         case .sourceChanged(let url, let step):
             "\(url.path) changed while \(step) was reading it, so the result was not kept; run again when it is complete"
         case .outputEmpty(let step, let port):
-            "\(step) ended without writing anything to its output \(port); nothing was kept"
+            "\(step) ended without writing anything, or only empty files, to its output \(port); nothing was kept"
         case .notReproducible(let step, let port, let reason):
             "output \(port) of \(step) cannot be read, although it was just made again: \(reason)"
         case .notFound(let name, let help): "nothing here is called \(name): \(help)"

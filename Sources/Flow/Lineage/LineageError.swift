@@ -33,8 +33,8 @@ public enum LineageError: Error, Hashable, Sendable, CustomStringConvertible {
             "the lineage database \(path) has version \(version), and this tool knows versions up to \(known); "
                 + "use the newer tool, or another cache"
         case .corrupt(let path, let reason):
-            "the lineage database \(path) is damaged (\(reason)); move it away: results are in the store and are "
-                + "made again where they are not"
+            "the lineage database \(path) is damaged (\(reason)); move it away and run again: a new one is begun, "
+                + "and every step is done once more"
         case .busy(let path):
             "the lineage database \(path) stayed locked by another process; wait for it, or end it, and run again"
         case .full(let path): "no space left to write the lineage database \(path); free some and run again"

@@ -27,6 +27,14 @@ public enum StorageError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A call to the system that failed.
     case system(operation: String, path: String, errno: Int32)
 
+    /// Whether an object is damaged or gone: running what made it gives it back.
+    public var isLoss: Bool {
+        switch self {
+        case .missing, .damaged, .notAnArtifact: true
+        default: false
+        }
+    }
+
     /// What happened, where, why and what to do.
     public var description: String {
         switch self {

@@ -196,8 +196,12 @@ struct Attempt: Sendable {
     ) -> StageContext {
         let id = step.id
         let handler = AttemptLogHandler(log: log) { [report] level, line in report(.log(id, level, line)) }
+        // Only what the key names: a stage cannot read a part that nobody has hashed.
+        let model = step.model.map { model in
+            ModelSet(name: model.name, folders: model.folders.filter { step.modelParts.contains($0.key) })
+        }
         return StageContext(
-            inputs: inputs, element: step.element, model: step.model, outputs: outputs, scratch: work,
+            inputs: inputs, element: step.element, model: model, outputs: outputs, scratch: work,
             log: Logger(label: id.description, factory: { _ in handler }),
             report: { [report] in report(.progress(id, $0)) },
             checkCancellation: { [cancellation] in try cancellation.check() })

@@ -1,6 +1,7 @@
 import Artifacts
 import Foundation
 import Lineage
+import Storage
 
 extension Engine {
     /// Where something comes from, down to sources, settings and model digests; or what was made of it.
@@ -13,7 +14,7 @@ extension Engine {
         return try lineage.read { reader in
             let artifacts = try target.artifacts(reader)
             let graph = try reader.graph(from: artifacts, direction == .up ? .upstream : .downstream)
-            var builder = TreeBuilder(reader: reader, graph: graph, direction: direction)
+            var builder = TreeBuilder(reader: reader, store: store, graph: graph, direction: direction)
             return LineageTree(direction: direction, root: try builder.root(target))
         }
     }
@@ -66,13 +67,17 @@ extension Engine {
         return try lineage.read { reader in
             if let attempt = try reader.attempt(AttemptID(subject)) { return .attempt(attempt) }
             if subject.count >= 4, let target = try match(subject, reader) { return target }
-            if let names = try? names(of: subject, nil, nil, reader) {
-                let attempts = try names.compactMap {
-                    try reader.attempts(ofStep: $0, outcome: .succeeded, limit: 1).first
-                }
-                if !attempts.isEmpty { return .step(subject, attempts) }
+            let names: [String]
+            do {
+                names = try self.names(of: subject, nil, nil, reader)
+            } catch is ExecutionError {
+                throw Self.unknown(subject)
             }
-            throw Self.unknown(subject)
+            let attempts = try names.compactMap {
+                try reader.attempts(ofStep: $0, outcome: .succeeded, limit: 1).first
+            }
+            guard !attempts.isEmpty else { throw Self.unknown(subject) }
+            return .step(subject, attempts)
         }
     }
 
@@ -119,14 +124,16 @@ extension Engine {
 /// Walks the graph from its root and writes every thing down once in full.
 private struct TreeBuilder {
     let reader: LineageReader
+    let store: ObjectStore
     let graph: LineageGraph
     let direction: LineageTree.Direction
     private let makers: [Digest: [AttemptRecord]]
     private let users: [Digest: [AttemptRecord]]
     private var seen: Set<String> = []
 
-    init(reader: LineageReader, graph: LineageGraph, direction: LineageTree.Direction) {
+    init(reader: LineageReader, store: ObjectStore, graph: LineageGraph, direction: LineageTree.Direction) {
         self.reader = reader
+        self.store = store
         self.graph = graph
         self.direction = direction
         var makers: [Digest: [AttemptRecord]] = [:]
@@ -178,6 +185,10 @@ private struct TreeBuilder {
         let shown = 16
         facts += manifest.entries.prefix(shown).map { ($0.path, "\($0.size) bytes, sha256 \($0.digest.hex)") }
         if count > shown { facts.append(("and", "\(count - shown) more files")) }
+        // The user's own files are not in the store.
+        if makers[digest] != nil, !manifest.entries.allSatisfy({ store.contains($0.digest) }) {
+            facts.append(("bytes", "not in the store any more; a run that wants them makes them again"))
+        }
         if manifest.attributes != .null { facts.append(("attributes", KeyChange.text(manifest.attributes))) }
         var edges: [LineageTree.Edge] = []
         switch direction {

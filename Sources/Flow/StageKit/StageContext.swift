@@ -1,6 +1,7 @@
 public import Artifacts
 public import Foundation
 public import Logging
+import Synchronization
 
 /// An artifact in the hands of a stage: plain files that may be read, and must not be written.
 public struct InputArtifact: Sendable {
@@ -88,15 +89,15 @@ public struct StageContext: Sendable {
 public final class OutputFolder: Sendable {
     /// The folder.
     public let url: URL
-    private let state = LockedAttributes()
+    private let facts = Mutex<Value>(.null)
 
     /// A folder that exists and is empty.
     public init(_ url: URL) { self.url = url }
 
-    /// Facts that become the manifest's attributes.
+    /// Facts that become the manifest's attributes; from any thread of the stage.
     public var attributes: Value {
-        get { state.value }
-        set { state.value = newValue }
+        get { facts.withLock { $0 } }
+        set { facts.withLock { $0 = newValue } }
     }
 
     /// The place of a file in this folder.

@@ -44,10 +44,11 @@ struct VideoRoundTripTests {
     func determinism() throws {
         try withFolder { folder in
             let movie = VideoRoundTripTests.movie(frames: 5, height: 32, width: 48)
-            let urls = ["1.mp4", "2.mp4"].map { folder.appending(path: $0) }
+            // Many, and beside the other tests: one pair in five differed before the encoder was told to be exact.
+            let urls = (0..<12).map { folder.appending(path: "\($0).mp4") }
             for url in urls { try VideoWriter.write(movie, framesPerSecond: 8, to: url) }
             let first = try Data(contentsOf: urls[0])
-            #expect(try first == Data(contentsOf: urls[1]))
+            for url in urls { #expect(try first == Data(contentsOf: url)) }
             #expect(first.range(of: Data("Lavf".utf8)) == nil)
         }
     }

@@ -39,6 +39,15 @@ struct Picture: ~Copyable {
         self.frame = frame
     }
 
+    /// A picture with room for its pixels, its rows padded.
+    init(width: Int32, height: Int32, format: AVPixelFormat) {
+        self.init()
+        frame.pointee.width = width
+        frame.pointee.height = height
+        frame.pointee.format = format.rawValue
+        guard av_frame_get_buffer(frame, 64) >= 0 else { LibAV.outOfMemory() }
+    }
+
     deinit {
         var frame: UnsafeMutablePointer<AVFrame>? = frame
         av_frame_free(&frame)

@@ -22,11 +22,7 @@ struct PixelConverter: ~Copyable {
         }
         if motrans_is_rgb(format) == 0 { setColours(scaler, source.pointee) }
         // libav may write beyond the end of a row, so rows are padded first and packed after.
-        let target = Picture()
-        target.frame.pointee.width = width
-        target.frame.pointee.height = height
-        target.frame.pointee.format = AV_PIX_FMT_RGB24.rawValue
-        guard av_frame_get_buffer(target.frame, 64) >= 0 else { LibAV.outOfMemory() }
+        let target = Picture(width: width, height: height, format: AV_PIX_FMT_RGB24)
         let converted = sws_scale_frame(scaler, target.frame, source)
         guard converted >= 0 else { throw .noFrames(path: path, reason: LibAV.reason(converted)) }
         return Frames(packing: target)
@@ -67,13 +63,8 @@ extension Frames {
 
     /// One picture as an RGB picture of libav.
     func unpacked(_ index: Int) -> Picture {
-        let picture = Picture()
-        picture.frame.pointee.width = Int32(width)
-        picture.frame.pointee.height = Int32(height)
-        picture.frame.pointee.format = AV_PIX_FMT_RGB24.rawValue
-        guard av_frame_get_buffer(picture.frame, 64) >= 0, let data = picture.frame.pointee.data.0 else {
-            LibAV.outOfMemory()
-        }
+        let picture = Picture(width: Int32(width), height: Int32(height), format: AV_PIX_FMT_RGB24)
+        guard let data = picture.frame.pointee.data.0 else { preconditionFailure("a picture without pixels") }
         let stride = Int(picture.frame.pointee.linesize.0)
         for row in 0..<height {
             let start = (index * height + row) * width * 3

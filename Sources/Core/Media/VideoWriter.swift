@@ -41,10 +41,8 @@ public enum VideoWriter {
         defer { sws_freeContext(scaler) }
         for index in 0..<frames.count {
             let rgb = frames.unpacked(index)
-            let picture = Picture()
-            picture.frame.pointee.width = Int32(frames.width)
-            picture.frame.pointee.height = Int32(frames.height)
-            picture.frame.pointee.format = AV_PIX_FMT_YUV420P.rawValue
+            let picture = Picture(
+                width: Int32(frames.width), height: Int32(frames.height), format: AV_PIX_FMT_YUV420P)
             picture.frame.pointee.pts = Int64(index)
             try check(sws_scale_frame(scaler, picture.frame, rgb.frame), path)
             picture.frame.pointee.pict_type = AV_PICTURE_TYPE_NONE
@@ -79,6 +77,8 @@ public enum VideoWriter {
             // Nearly lossless: metrics are taken from the file.
             av_dict_set(&options, "crf", "10", 0)
             av_dict_set(&options, "preset", "medium", 0)
+            // Without it x264 may choose otherwise for equal frames, from one call to the next.
+            av_dict_set(&options, "x264-params", "cpu-independent=1", 0)
         } else {
             context.pointee.flags |= AV_CODEC_FLAG_QSCALE
             context.pointee.global_quality = 2 * FF_QP2LAMBDA

@@ -30,6 +30,8 @@ public final class Weights {
     public let path: String
     /// Whether the parameters require gradients.
     public let isTrainable: Bool
+    /// How the matrices of frozen layers are kept and multiplied.
+    public let precision: Precision
     private let source: any WeightSource
     private let readsValues: Bool
     private let collection: Collection
@@ -39,10 +41,14 @@ public final class Weights {
     /// - Parameters:
     ///   - source: Where the tensors come from.
     ///   - trainable: Whether the parameters require gradients.
+    ///   - precision: How the matrices of frozen layers are kept and multiplied; trainable ones are float32.
     ///   - readsValues: Without it only names and shapes are checked, and every parameter is empty: good for
     ///     `problems`, `parameterCount` and `linears`, not for a forward.
-    public init(_ source: any WeightSource, trainable: Bool = false, readsValues: Bool = true) {
+    public init(
+        _ source: any WeightSource, trainable: Bool = false, precision: Precision = .float32, readsValues: Bool = true
+    ) {
         self.source = source
+        self.precision = precision
         self.readsValues = readsValues
         isTrainable = trainable
         path = ""
@@ -53,6 +59,7 @@ public final class Weights {
         source = parent.source
         readsValues = parent.readsValues
         isTrainable = parent.isTrainable
+        precision = parent.precision
         collection = parent.collection
         self.path = path
     }

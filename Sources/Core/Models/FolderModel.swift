@@ -1,6 +1,7 @@
 import Checkpoints
 public import Foundation
 public import Layers
+public import Tensors
 
 /// A model that lies in a folder as diffusers or transformers write it: config.json and weights.
 public protocol FolderModel {
@@ -30,13 +31,13 @@ extension FolderModel {
         try weights.finish()
     }
 
-    /// Opens a folder.
+    /// Opens a folder; frozen layers multiply in `precision`.
     ///
     /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
-    public init(folder: URL) throws {
+    public init(folder: URL, precision: Precision = .float32) throws {
         let configuration = try Configuration(file: folder.appending(path: "config.json"))
         let checkpoint = try Checkpoint.open(folder)
-        let weights = Weights(CheckpointWeights(checkpoint))
+        let weights = Weights(CheckpointWeights(checkpoint), precision: precision)
         self.init(unchecked: configuration, weights)
         try weights.finish(checkpoint.location.path(percentEncoded: false))
     }

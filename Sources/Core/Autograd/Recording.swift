@@ -55,3 +55,9 @@ func recorded(_ input: Variable) -> Node? {
         return nil
     }
 }
+
+/// Whether an op of these inputs will be recorded, now or when a checkpoint runs again.
+func isRecorded(_ inputs: [Variable?]) -> Bool {
+    if case .off = Recording.mode { return false }
+    return inputs.contains { $0?.node != nil }
+}

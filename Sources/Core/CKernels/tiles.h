@@ -9,14 +9,15 @@
 
 #pragma clang fp contract(fast)
 
-// Rows of the highest tile: 12 × 2 vectors of sums, with 2 of the right matrix and a broadcast, fill 32 registers.
-#define TALLEST 12
+// The level of the processor says how many rows (TILE_HEIGHT) and vectors (TILE_WIDTH) of sums fill its registers.
+#define TALLEST TILE_HEIGHT
 
 INLINE size_t whole(size_t n) { return (n + LANES - 1) / LANES * LANES; }
 INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+INLINE size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
-// What a tile begins with: zeros, what the result holds, or a given row.
-typedef enum { zero, sum, given } Start;
+// What a tile begins with: zeros, or what the result holds.
+typedef enum { zero, sum } Start;
 
 typedef struct {
     const float *base;
@@ -24,15 +25,14 @@ typedef struct {
 } Matrix;
 
 INLINE void tile(
-    const int height, const int width, const Start start, const float *bias, size_t depth, Matrix a, const float *b,
-    ptrdiff_t b_row, float *c, ptrdiff_t c_row) {
+    const int height, const int width, const Start start, size_t depth, Matrix a, const float *b, ptrdiff_t b_row,
+    float *c, ptrdiff_t c_row) {
     vf sums[TALLEST][2];
 #pragma clang loop unroll(full)
     for (int r = 0; r < height; r++)
 #pragma clang loop unroll(full)
         for (int v = 0; v < width; v++) {
             if (start == sum) sums[r][v] = load(c + r * c_row + v * LANES);
-            else if (start == given) sums[r][v] = load(bias + v * LANES);
             else sums[r][v] = splat(0);
         }
     const float *column = a.base;
@@ -55,30 +55,30 @@ INLINE void tile(
 
 // All rows of one column of tiles.
 INLINE void column_of_tiles(
-    const int height, const int width, const Start start, const float *bias, size_t m, size_t depth, Matrix a,
-    const float *b, ptrdiff_t b_row, float *c, ptrdiff_t c_row) {
+    const int width, const Start start, size_t m, size_t depth, Matrix a, const float *b, ptrdiff_t b_row, float *c,
+    ptrdiff_t c_row) {
     size_t i = 0;
 #define ROWS(n)                                                                                                        \
-    tile(n, width, start, bias, depth, (Matrix){a.base + (ptrdiff_t)i * a.row, a.row, a.column}, b, b_row,              \
+    tile(n, width, start, depth, (Matrix){a.base + (ptrdiff_t)i * a.row, a.row, a.column}, b, b_row,                    \
          c + (ptrdiff_t)i * c_row, c_row);                                                                             \
     i += n;
-    while (i + (size_t)height <= m) { ROWS(height) }
-    if (height > 8 && i + 8 <= m) { ROWS(8) }
-    if (height > 4 && i + 4 <= m) { ROWS(4) }
-    while (i + 2 <= m) { ROWS(2) }
+    while (i + TILE_HEIGHT <= m) { ROWS(TILE_HEIGHT) }
+    if (TILE_HEIGHT > 8 && i + 8 <= m) { ROWS(8) }
+    if (TILE_HEIGHT > 4 && i + 4 <= m) { ROWS(4) }
+    while (TILE_HEIGHT > 2 && i + 2 <= m) { ROWS(2) }
     if (i < m) { ROWS(1) }
 #undef ROWS
 }
 
 // c [m, columns] = a [m, depth] · b [depth, columns], or += with `sum`; columns fill vectors.
 INLINE void multiply(
-    const int height, const int width, const Start start, size_t m, size_t columns, size_t depth, Matrix a,
-    const float *b, ptrdiff_t b_row, float *c, ptrdiff_t c_row) {
+    const Start start, size_t m, size_t columns, size_t depth, Matrix a, const float *b, ptrdiff_t b_row, float *c,
+    ptrdiff_t c_row) {
     size_t j = 0;
-    if (width == 2)
+    if (TILE_WIDTH == 2)
         for (; j + 2 * LANES <= columns; j += 2 * LANES)
-            column_of_tiles(height, 2, start, 0, m, depth, a, b + j, b_row, c + j, c_row);
-    for (; j < columns; j += LANES) column_of_tiles(height, 1, start, 0, m, depth, a, b + j, b_row, c + j, c_row);
+            column_of_tiles(2, start, m, depth, a, b + j, b_row, c + j, c_row);
+    for (; j < columns; j += LANES) column_of_tiles(1, start, m, depth, a, b + j, b_row, c + j, c_row);
 }
 
 // A 16 × 16 block turned over in registers: pairs of rows exchange lanes at distances 1, 2, 4 and 8.

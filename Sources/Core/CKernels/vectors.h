@@ -1,7 +1,7 @@
 // Vectors of 16 floats and the functions of them that every kernel shares.
 //
-// A kernel is written once and compiled for three processor levels; the loader picks one (ifunc). Functions here are
-// always inlined, so that they are compiled for the level of the kernel they land in.
+// A kernel is written once and compiled for each processor level (see level.h). Functions here are always inlined, so
+// that they are compiled for the level of the kernel they land in.
 
 #ifndef VECTORS_H
 #define VECTORS_H
@@ -16,22 +16,18 @@
 // A product and a sum may be one rounding where the processor has it. No other liberty is taken with the arithmetic.
 #pragma clang fp contract(fast)
 
-// The loader's choice comes before the thread sanitizer has begun, so its builds make do with the baseline.
-#if defined(__x86_64__) && defined(__linux__) && !__has_feature(thread_sanitizer)
-#define KERNEL __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define KERNEL
-#endif
 #define INLINE static inline __attribute__((always_inline))
 
 #define LANES 16
 
 typedef float vf __attribute__((vector_size(64)));
 typedef int32_t vi __attribute__((vector_size(64)));
+typedef uint32_t vu __attribute__((vector_size(64)));
 typedef float vf_unaligned __attribute__((vector_size(64), aligned(4)));
 typedef float half_unaligned __attribute__((vector_size(32), aligned(4)));
 
-INLINE vf splat(float x) { return (vf){} + x; }
+// Listed, since 0 + x would be an addition: it turns -0 into 0.
+INLINE vf splat(float x) { return (vf){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
 INLINE vf load(const float *p) { return *(const vf_unaligned *)p; }
 INLINE void store(float *p, vf x) { *(vf_unaligned *)p = x; }
 

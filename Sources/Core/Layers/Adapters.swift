@@ -45,20 +45,51 @@ public struct Adapters {
     /// Nothing: the model as it is.
     public static var none: Adapters { Adapters() }
 
-    /// `y`, the output of the linear layer at `path` for `input`, with what the LoRAs and injections add to it.
-    public func adapting(_ y: Variable, input: Variable, at path: String) -> Variable {
-        var y = y
-        for (index, (lora, scale)) in loras.enumerated() where scale != 0 {
-            guard let factors = lora.factors(at: path) else { continue }
-            let hidden = linear(input, weight: factors.down)
-            // Scaled where it is small; dropout after it comes to the same.
-            var addition = linear(scale == 1 ? hidden : hidden.scaled(by: scale), weight: factors.up)
-            if isTraining && lora.dropout > 0 {
-                addition = addition.dropout(lora.dropout, using: generator.split("lora \(index) \(path)"))
-            }
-            y = y + addition
+    /// Whether a LoRA or an injection acts on the layer at `path`.
+    public func isActive(at path: String) -> Bool {
+        injections[path] != nil || loras.contains { $0.scale != 0 && $0.lora.factors(at: path) != nil }
+    }
+
+    /// `layer` on `x`, with what the LoRAs and injections add to it, plus the addend.
+    public func adapting(_ layer: Linear, _ x: Variable, adding addend: Variable? = nil) -> Variable {
+        let path = layer.site.path
+        guard isActive(at: path) else { return linear(x, weight: layer.weight, bias: layer.bias, adding: addend) }
+        var additions = loras.enumerated().compactMap { index, entry -> Addition? in
+            guard entry.scale != 0, let factors = entry.lora.factors(at: path) else { return nil }
+            let dropout = isTraining ? entry.lora.dropout : 0
+            return Addition(index: index, factors: factors, scale: entry.scale, dropout: dropout)
         }
-        return injecting(y, at: path)
+        let hasInjection = injections[path] != nil
+        // An injection multiplies what the layer gives, so the addend comes after it.
+        let early = hasInjection ? nil : addend
+        var y: Variable
+        if case .frozen(let packed) = layer.weight, let first = additions.first, first.dropout == 0 {
+            y = linear(
+                x, weight: packed, bias: layer.bias, down: first.factors.down, up: first.factors.up,
+                scale: first.scale, adding: early)
+            additions.removeFirst()
+        } else {
+            y = linear(x, weight: layer.weight, bias: layer.bias, adding: early)
+        }
+        for addition in additions { y = y + addition(x, generator.split("lora \(addition.index) \(path)")) }
+        guard hasInjection else { return y }
+        y = injecting(y, at: path)
+        return addend.map { y + $0.reshaped(y.shape) } ?? y
+    }
+
+    /// What one LoRA adds to a layer.
+    private struct Addition {
+        let index: Int
+        let factors: LoRA.Factors
+        let scale: Float
+        let dropout: Float
+
+        func callAsFunction(_ x: Variable, _ generator: Generator) -> Variable {
+            let hidden = linear(x, weight: factors.down)
+            // Scaled where it is small; dropout after it comes to the same.
+            let addition = linear(scale == 1 ? hidden : hidden.scaled(by: scale), weight: factors.up)
+            return dropout > 0 ? addition.dropout(dropout, using: generator) : addition
+        }
     }
 
     /// `x` [n, .., C] with the rows [b, C] injected at `path`, n = b·r; `x` itself where there are none.

@@ -4,7 +4,7 @@ public import Tensors
 /// A two-dimensional convolution: [n, h, w, in] → [n, oh, ow, out].
 public struct Convolution2D {
     /// [out, kh, kw, in].
-    public let weight: Variable
+    public let weight: WeightMatrix
     /// [out].
     public let bias: Variable?
     /// Steps between windows.
@@ -18,8 +18,9 @@ public struct Convolution2D {
         padding: Kernels.Padding, bias: Bool = true
     ) {
         let initial = InitialWeights.pytorchLinear(fanIn: inputs * kernel * kernel)
-        weight = weights.parameter(
-            "\(name).weight", shape: [outputs, inputs, kernel, kernel], initial: initial, layout: .convolution2D)
+        weight = weights.matrix(
+            names: ["\(name).weight"], shape: [outputs, inputs, kernel, kernel], initial: initial,
+            layout: .convolution2D)
         self.bias = bias ? weights.parameter("\(name).bias", shape: [outputs], initial: initial) : nil
         self.stride = Kernels.Stride(stride)
         self.padding = padding
@@ -41,15 +42,16 @@ public struct Convolution2D {
     /// begins with zeros, as the last one of a temporal layer does.
     public init(_ weights: Weights, _ name: String, temporal channels: Int, zeros: Bool = false) {
         let initial = zeros ? InitialWeights.zeros : .pytorchLinear(fanIn: channels * 3)
-        weight = weights.parameter(
-            "\(name).weight", shape: [channels, channels, 3, 1, 1], initial: initial, layout: .temporalConvolution)
+        weight = weights.matrix(
+            names: ["\(name).weight"], shape: [channels, channels, 3, 1, 1], initial: initial,
+            layout: .temporalConvolution)
         bias = weights.parameter("\(name).bias", shape: [channels], initial: initial)
         stride = Kernels.Stride(1)
         padding = Kernels.Padding(1, 0)
     }
 
-    /// The convolution of `x` [n, h, w, in].
-    public func callAsFunction(_ x: Variable) -> Variable {
-        convolution(x, weight: weight, bias: bias, stride: stride, padding: padding)
+    /// The convolution of `x` [n, h, w, in], plus an addend: of the result's shape, or rows [m, out] each for n/m images.
+    public func callAsFunction(_ x: Variable, adding addend: Variable? = nil) -> Variable {
+        convolution(x, weight: weight, bias: bias, stride: stride, padding: padding, adding: addend)
     }
 }

@@ -5,7 +5,7 @@ public import Autograd
 /// Weight [out, in] and bias [out] as `torch.nn.Linear` has them; a weight kept as a 1×1 convolution is taken too.
 public struct Linear {
     /// W: [out, in].
-    public let weight: Variable
+    public let weight: WeightMatrix
     /// b: [out].
     public let bias: Variable?
     /// Where the layer sits: its name for adapters.
@@ -26,7 +26,7 @@ public struct Linear {
     ) {
         let names = [name] + legacy
         let initial = InitialWeights.pytorchLinear(fanIn: inputs)
-        weight = weights.parameter(
+        weight = weights.matrix(
             names: names.map { "\($0).weight" }, shape: [outputs, inputs], initial: initial,
             layout: .squeezed)
         self.bias =
@@ -37,9 +37,14 @@ public struct Linear {
         weights.note(site)
     }
 
-    /// The layer on `x` [.., in], with what `adapters` have for its path.
-    public func callAsFunction(_ x: Variable, _ adapters: Adapters = .none) -> Variable {
-        let y = linear(x, weight: weight, bias: bias)
-        return adapters.adapting(y, input: x, at: site.path)
+    /// The layer on `x` [.., in], with what `adapters` have for its path, plus an addend of the result's shape.
+    public func callAsFunction(_ x: Variable, _ adapters: Adapters = .none, adding addend: Variable? = nil) -> Variable
+    {
+        adapters.adapting(self, x, adding: addend)
+    }
+
+    /// a·GELU(b) of the two halves a and b of what the layer gives.
+    public func gated(_ x: Variable, _ adapters: Adapters = .none) -> Variable {
+        adapters.isActive(at: site.path) ? self(x, adapters).geglu() : gatedLinear(x, weight: weight, bias: bias)
     }
 }

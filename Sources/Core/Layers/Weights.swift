@@ -16,7 +16,15 @@ public final class Weights {
         /// How it lies there.
         public let layout: WeightLayout
         /// It, in the layout of the kernels.
-        public let variable: Variable
+        public let weight: WeightMatrix
+
+        /// The numbers, in the layout of the kernels.
+        public var value: Tensor { weight.value }
+
+        /// What a graph knows it by; nil for a packed matrix.
+        public var variable: Variable? {
+            if case .variable(let variable) = weight { variable } else { nil }
+        }
     }
 
     /// What all views of a model share.
@@ -100,8 +108,27 @@ public final class Weights {
         let value = load(names, shape: shape, initial: initial, layout: layout)
         let variable = Variable(value ?? Tensor(zeros: [0]), requiresGradient: isTrainable)
         collection.parameters.append(
-            Parameter(name: names[0], referenceShape: shape, layout: layout, variable: variable))
+            Parameter(name: names[0], referenceShape: shape, layout: layout, weight: .variable(variable)))
         return variable
+    }
+
+    /// The weight of a linear layer or a convolution, under the first of its names that is there.
+    ///
+    /// A frozen one is packed, in the precision of these weights, and its tensor is not kept.
+    public func matrix(
+        names: [String], shape: [Int], initial: InitialWeights = .zeros, layout: WeightLayout
+    ) -> WeightMatrix {
+        guard !isTrainable else {
+            return .variable(parameter(names: names, shape: shape, initial: initial, layout: layout))
+        }
+        let names = names.map(full)
+        let value = load(names, shape: shape, initial: initial, layout: layout)
+        let weight = value.map { WeightMatrix.frozen(PackedMatrix($0, precision: precision)) }
+        let parameter = Parameter(
+            name: names[0], referenceShape: shape, layout: layout,
+            weight: weight ?? .variable(Variable(Tensor(zeros: [0]))))
+        collection.parameters.append(parameter)
+        return parameter.weight
     }
 
     /// Whether the source has a tensor of this name: for parts that only some files contain.
@@ -141,8 +168,8 @@ extension Weights {
     /// Every parameter of the model so far, in the order it was asked for.
     public var parameters: [Parameter] { collection.parameters }
 
-    /// The parameters as an optimiser wants them.
-    public var variables: [Variable] { collection.parameters.map(\.variable) }
+    /// The parameters as an optimiser wants them; packed matrices are not among them.
+    public var variables: [Variable] { collection.parameters.compactMap(\.variable) }
 
     /// Every linear layer of the model so far, in the order it was made.
     public var linears: [LinearSite] { collection.linears }
@@ -163,7 +190,7 @@ extension Weights {
     /// Every parameter by its canonical name, in the shape of the reference's file.
     public func exported() -> [(name: String, tensor: Tensor)] {
         collection.parameters.map { parameter in
-            let value = parameter.variable.value
+            let value = parameter.value
             return (parameter.name, parameter.layout.exported(value, reference: parameter.referenceShape))
         }
     }

@@ -80,7 +80,7 @@ private struct CLIPEncoderLayer {
     func callAsFunction(_ x: Variable, isCausal: Bool) -> Variable {
         let n = norm1(x)
         let attended = attention(query: query(n), key: key(n), value: value(n), heads: heads, isCausal: isCausal)
-        let y = x + out(attended)
-        return y + fc2(activation(fc1(norm2(y))))
+        let y = out(attended, adding: x)
+        return fc2(activation(fc1(norm2(y))), adding: y)
     }
 }

@@ -25,8 +25,11 @@ struct TemporalConvolution {
     /// `[b * f, h, w, c]` in and out.
     func callAsFunction(_ x: Variable, batch: Int) -> Variable {
         let shape = x.shape
-        var y = x.reshaped([batch, shape[0] / batch, shape[1] * shape[2], shape[3]])
-        for (norm, convolution) in zip(norms, convolutions) { y = convolution(norm(y, activation: .silu)) }
-        return x + y.reshaped(shape)
+        let start = x.reshaped([batch, shape[0] / batch, shape[1] * shape[2], shape[3]])
+        var y = start
+        for (index, (norm, convolution)) in zip(norms, convolutions).enumerated() {
+            y = convolution(norm(y, activation: .silu), adding: index == norms.count - 1 ? start : nil)
+        }
+        return y.reshaped(shape)
     }
 }

@@ -31,9 +31,9 @@ struct TransformerBlock {
         _ x: Variable, context: Variable?, _ adapters: Adapters, copying: (Variable) -> Variable = { $0 }
     ) -> Variable {
         var x = x
-        x = copying(x + attention1(norms[0](x), nil, adapters))
-        x = x + attention2(norms[1](x), context, adapters)
-        return x + feedForwardOut(feedForwardIn(norms[2](x), adapters).geglu(), adapters)
+        x = copying(attention1(norms[0](x), nil, adapters, adding: x))
+        x = attention2(norms[1](x), context, adapters, adding: x)
+        return feedForwardOut(feedForwardIn.gated(norms[2](x), adapters), adapters, adding: x)
     }
 }
 
@@ -53,11 +53,13 @@ struct Attention {
         self.heads = heads
     }
 
-    func callAsFunction(_ x: Variable, _ context: Variable?, _ adapters: Adapters) -> Variable {
+    func callAsFunction(
+        _ x: Variable, _ context: Variable?, _ adapters: Adapters, adding residual: Variable
+    ) -> Variable {
         let source = context ?? x
         let attended = attention(
             query: query(x, adapters), key: key(source, adapters), value: value(source, adapters), heads: heads)
-        return out(attended, adapters)
+        return out(attended, adapters, adding: residual)
     }
 }
 
@@ -89,7 +91,7 @@ struct SpatialTransformer {
         let words = context.reshaped([context.shape[0], context.shape[1], 1, context.shape[2]])
         let y = block(projectIn(tokens, adapters), context: words, adapters, copying: copying)
         let residual = copying(x)
-        return residual + projectOut(y, adapters).reshaped(residual.shape)
+        return projectOut(y, adapters, adding: residual).reshaped(residual.shape)
     }
 }
 
@@ -118,6 +120,6 @@ struct TemporalTransformer {
         let shape = x.shape
         let tokens = norm(x.reshaped([batch, shape[0] / batch, shape[1] * shape[2], shape[3]]))
         let y = block(projectIn(tokens, adapters), context: nil, adapters)
-        return x + projectOut(y, adapters).reshaped(shape)
+        return projectOut(y, adapters, adding: x).reshaped(shape)
     }
 }

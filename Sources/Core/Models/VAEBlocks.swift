@@ -132,6 +132,6 @@ private struct VAEAttention {
         let shape = x.shape
         let tokens = norm(x).reshaped([shape[0], shape[1] * shape[2], 1, shape[3]])
         let attended = attention(query: query(tokens), key: key(tokens), value: value(tokens), heads: 1)
-        return x + out(attended).reshaped(shape)
+        return out(attended, adding: x).reshaped(shape)
     }
 }

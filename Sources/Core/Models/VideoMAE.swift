@@ -132,9 +132,9 @@ public struct VideoMAEForVideoClassification: FolderModel {
 /// x += dense(attention(norm x)); x += dense₂(gelu(dense₁(norm x))).
 private struct VideoMAELayer {
     private let normBefore: LayerNorm
-    private let query: (weight: Variable, bias: Variable?)
+    private let query: (weight: WeightMatrix, bias: Variable?)
     private let key: Linear
-    private let value: (weight: Variable, bias: Variable?)
+    private let value: (weight: WeightMatrix, bias: Variable?)
     private let out: Linear
     private let normAfter: LayerNorm
     private let inner: Linear
@@ -149,12 +149,12 @@ private struct VideoMAELayer {
         let initial = InitialWeights.pytorchLinear(fanIn: width)
         // Published files keep these biases beside the layers; transformers 5 has them inside in memory.
         query = (
-            inside.parameter("query.weight", shape: [width, width], initial: initial),
+            inside.matrix(names: ["query.weight"], shape: [width, width], initial: initial, layout: .asIs),
             bias ? inside.parameter(names: ["q_bias", "query.bias"], shape: [width], initial: initial) : nil
         )
         key = Linear(inside, "key", in: width, out: width, bias: false)
         value = (
-            inside.parameter("value.weight", shape: [width, width], initial: initial),
+            inside.matrix(names: ["value.weight"], shape: [width, width], initial: initial, layout: .asIs),
             bias ? inside.parameter(names: ["v_bias", "value.bias"], shape: [width], initial: initial) : nil
         )
         out = Linear(weights, "attention.output.dense", in: width, out: width, bias: true)
@@ -171,8 +171,8 @@ private struct VideoMAELayer {
         let attended = attention(
             query: linear(n, weight: query.weight, bias: query.bias), key: key(n),
             value: linear(n, weight: value.weight, bias: value.bias), heads: heads)
-        let y = x + out(attended)
-        return y + outer(activation(inner(normAfter(y))))
+        let y = out(attended, adding: x)
+        return outer(activation(inner(normAfter(y))), adding: y)
     }
 }
 

@@ -14,7 +14,7 @@ extension Kernels {
             withExtendedLifetime((q, k, v)) {
                 let (queries, keys, values, to) = (q.base, k.base, v.base, y.base)
                 shape.forShortPieces { atQ, atK, lanes in
-                    ck_short_attention(
+                    ck.short_attention(
                         queries + atQ, keys + atK, values + atK, to + atQ, shape.stride, lanes, shape.queries,
                         shape.keys, shape.width, shape.scale, causal)
                 }
@@ -25,7 +25,7 @@ extension Kernels {
         let run = max(64, min(shape.queries, 2_000_000 / max(1, 4 * shape.keys * shape.width) / 32 * 32))
         let runs = (shape.queries + run - 1) / run
         let perChunk = max(1, 400_000 / max(1, 4 * shape.queries * shape.keys * shape.width))
-        let scratchCount = ck_attention_scratch(shape.keys, shape.width)
+        let scratchCount = ck.attention_scratch(shape.keys, shape.width)
         withExtendedLifetime((q, k, v)) {
             let (queries, keys, values, to) = (q.base, k.base, v.base, y.base)
             forPieces(of: shape.outer * shape.inner * heads * runs, size: perChunk) { range in
@@ -36,7 +36,7 @@ extension Kernels {
                         let place = shape.place(sequence)
                         let from = shape.keyOffset(place)
                         let at = shape.queryOffset(place)
-                        ck_attention(
+                        ck.attention(
                             shape.rows(queries + at), shape.rows(keys + from), shape.rows(values + from), to + at,
                             shape.stride, first, min(run, shape.queries - first), shape.keys, shape.width, shape.scale,
                             causal, scratch.base)
@@ -62,7 +62,7 @@ extension Kernels {
                 let (gradient, queries, keys, values) = (dy.base, q.base, k.base, v.base)
                 let (toQueries, toKeys, toValues) = (dq.base, dk.base, dv.base)
                 shape.forShortPieces { atQ, atK, lanes in
-                    ck_short_attention_backward(
+                    ck.short_attention_backward(
                         gradient + atQ, queries + atQ, keys + atK, values + atK, toQueries + atQ, toKeys + atK,
                         toValues + atK, shape.stride, lanes, shape.queries, shape.keys, shape.width, shape.scale,
                         causal)
@@ -72,7 +72,7 @@ extension Kernels {
         }
         // A chunk owns the keys it adds to, with all queries that share them.
         let perChunk = max(1, 400_000 / max(1, 10 * shape.sharing * shape.queries * shape.keys * shape.width))
-        let scratchCount = ck_attention_backward_scratch(shape.keys, shape.width)
+        let scratchCount = ck.attention_backward_scratch(shape.keys, shape.width)
         withExtendedLifetime((dy, q, k, v)) {
             let (gradient, queries, keys, values) = (dy.base, q.base, k.base, v.base)
             let (toQueries, toKeys, toValues) = (dq.base, dk.base, dv.base)
@@ -83,16 +83,16 @@ extension Kernels {
                         var place = shape.place(unit)
                         place.outer *= shape.sharing
                         let from = shape.keyOffset(place)
-                        ck_attention_backward_begin(
+                        ck.attention_backward_begin(
                             shape.rows(keys + from), shape.rows(values + from), shape.keys, shape.width, scratch.base)
                         for _ in 0..<shape.sharing {
                             let at = shape.queryOffset(place)
-                            ck_attention_backward_queries(
+                            ck.attention_backward_queries(
                                 shape.rows(gradient + at), shape.rows(queries + at), toQueries + at, shape.stride,
                                 shape.queries, shape.keys, shape.width, shape.scale, causal, scratch.base)
                             place.outer += 1
                         }
-                        ck_attention_backward_end(
+                        ck.attention_backward_end(
                             toKeys + from, shape.stride, toValues + from, shape.stride, shape.keys, shape.width,
                             scratch.base)
                     }
@@ -135,7 +135,7 @@ private struct AttentionShape {
     var scale: Float { 1 / Float(width).squareRoot() }
 
     /// Whether the kernel for the few frames of a clip can do it.
-    var isShort: Bool { sharing == 1 && ck_short_attention_fits(queries, keys, width, channels) }
+    var isShort: Bool { sharing == 1 && ck.short_attention_fits(queries, keys, width, channels) }
 
     /// Cuts the channels of each row, of all places and heads, into pieces of whole heads and vectors.
     func forShortPieces(_ body: (_ atQ: Int, _ atK: Int, _ lanes: Int) -> Void) {

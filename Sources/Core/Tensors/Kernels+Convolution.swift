@@ -44,59 +44,54 @@ extension Kernels {
     public static func convolution(
         _ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil, stride: Stride = Stride(1), padding: Padding = Padding(0)
     ) -> Tensor {
+        convolution(x, PackedMatrix(weight), Epilogue(bias: bias), stride: stride, padding: padding)
+    }
+
+    /// As the other, of a frozen weight, and what the epilogue adds.
+    public static func convolution(
+        _ x: Tensor, _ weight: PackedMatrix, _ epilogue: Epilogue = Epilogue(), stride: Stride = Stride(1),
+        padding: Padding = Padding(0)
+    ) -> Tensor {
         let window = window(x.shape, weight.shape, stride, padding)
-        if let bias { precondition(bias.shape == [weight.shape[0]], "bias \(bias.shape) of \(weight.shape)") }
-        let y = Tensor(uninitialised: [x.shape[0], window.out_height, window.out_width, weight.shape[0]])
-        withExtendedLifetime((x, weight, bias)) {
-            convolve(x.base, weight.base, bias?.base, window, images: x.shape[0], out: weight.shape[0], into: y.base)
+        let shape = [x.shape[0], window.out_height, window.out_width, weight.outputs]
+        let y = Tensor(uninitialised: shape)
+        epilogue.check(columns: weight.outputs, rows: y.rowCount)
+        withExtendedLifetime((x, epilogue)) {
+            convolve(x.base, weight, epilogue, window, images: x.shape[0], into: y.base)
         }
         return y
     }
 
     /// dx of `convolution`, for an input of shape `inputShape`.
-    ///
-    /// With step 1 it is itself a convolution, of dy with the kernel turned round; otherwise windows are added back.
     public static func convolutionBackwardInput(
         _ dy: Tensor, weight: Tensor, inputShape: [Int], stride: Stride = Stride(1), padding: Padding = Padding(0)
     ) -> Tensor {
+        convolutionBackwardInput(
+            dy, weight: PackedMatrix(weight), inputShape: inputShape, stride: stride, padding: padding)
+    }
+
+    /// As the other, of a frozen weight.
+    ///
+    /// It is itself a convolution, of dy with the kernel turned round; with a step above 1 between the pixels of dy lie
+    /// as many zeros.
+    public static func convolutionBackwardInput(
+        _ dy: Tensor, weight: PackedMatrix, inputShape: [Int], stride: Stride = Stride(1),
+        padding: Padding = Padding(0)
+    ) -> Tensor {
         let window = window(inputShape, weight.shape, stride, padding)
-        let (images, ci, co) = (inputShape[0], inputShape[3], weight.shape[0])
-        check(dy, window, images: images, out: co)
+        let images = inputShape[0]
+        check(dy, window, images: images, out: weight.outputs)
         let dx = Tensor(uninitialised: inputShape)
-        guard stride != Stride(1) else {
-            let turned = turnedRound(weight)
-            var back = window
-            (back.height, back.width, back.channels) = (window.out_height, window.out_width, co)
-            (back.out_height, back.out_width) = (window.height, window.width)
-            back.top = window.kernel_height - 1 - window.top
-            back.left = window.kernel_width - 1 - window.left
-            withExtendedLifetime((dy, turned)) {
-                convolve(dy.base, turned.base, nil, back, images: images, out: ci, into: dx.base)
-            }
-            return dx
-        }
-        let (depth, perImage) = (weight.count / co, window.out_height * window.out_width)
-        let panel = panelRows(depth: depth, of: perImage)
-        withExtendedLifetime((dy, weight)) {
-            let (gradient, kernel, to) = (dy.base, weight.base, dx.base)
-            // An image per chunk: windows overlap, so the additions of one image stay on one thread.
-            ThreadPool.shared.parallel(images) { image in
-                let size = window.height * window.width * ci
-                (to + image * size).update(repeating: 0, count: size)
-                let rows = Storage(count: min(panel, perImage) * depth)
-                withExtendedLifetime(rows) {
-                    var start = image * perImage
-                    while start < (image + 1) * perImage {
-                        let count = min(panel, (image + 1) * perImage - start)
-                        sgemm(
-                            MatrixView(base: gradient + start * co, stride: co),
-                            MatrixView(base: kernel, stride: depth), m: count, n: depth, k: co, into: rows.base,
-                            stride: depth)
-                        scatter(rows.base, window, start..<start + count, into: to)
-                        start += count
-                    }
-                }
-            }
+        var back = window
+        (back.height, back.width, back.channels) = (window.out_height, window.out_width, weight.outputs)
+        (back.out_height, back.out_width) = (window.height, window.width)
+        back.top = window.kernel_height - 1 - window.top
+        back.left = window.kernel_width - 1 - window.left
+        (back.stride_height, back.stride_width) = (1, 1)
+        withExtendedLifetime(dy) {
+            convolve(
+                dy.base, weight.turned(), Epilogue(), back, spread: (stride.h, stride.w), images: images,
+                into: dx.base)
         }
         return dx
     }
@@ -136,7 +131,7 @@ extension Kernels {
             if panels == 0 { to.update(repeating: 0, count: dweight.count) }
             guard panels > 0 else { return }
             to.update(from: sums, count: co * depth)
-            for part in 1..<max(1, parts) { ck_add(to, sums + part * co * depth, to, co * depth) }
+            for part in 1..<max(1, parts) { ck.add(to, sums + part * co * depth, to, co * depth) }
         }
         return dweight
     }
@@ -180,62 +175,61 @@ extension Kernels {
     private static func gather(
         _ x: UnsafePointer<Float>, _ window: ck_window, _ rows: Range<Int>, into panel: UnsafeMutablePointer<Float>
     ) {
-        withUnsafePointer(to: window) { ck_gather_windows(x, $0, rows.lowerBound, rows.count, panel) }
+        withUnsafePointer(to: window) { ck.gather_windows(x, $0, rows.lowerBound, rows.count, panel) }
     }
 
-    private static func scatter(
-        _ panel: UnsafePointer<Float>, _ window: ck_window, _ rows: Range<Int>, into dx: UnsafeMutablePointer<Float>
-    ) {
-        withUnsafePointer(to: window) { ck_scatter_windows(panel, $0, rows.lowerBound, rows.count, dx) }
-    }
-
-    /// Windows gathered into panels of rows, each panel one product.
+    /// A product whose rows are the windows: each row is found piece by piece, a piece for each pixel of the kernel.
     ///
-    /// A 1 × 1 kernel needs no gathering.
+    /// `spread`: pixels of x lie that many rows and columns apart, with zeros between.
     private static func convolve(
-        _ x: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?, _ window: ck_window,
-        images: Int, out: Int, into y: UnsafeMutablePointer<Float>
+        _ x: UnsafePointer<Float>, _ weight: PackedMatrix, _ epilogue: Epilogue, _ window: ck_window,
+        spread: (h: Int, w: Int) = (1, 1), images: Int, into y: UnsafeMutablePointer<Float>
     ) {
-        let depth = window.kernel_height * window.kernel_width * window.channels
+        let (depth, taps) = (window.channels, window.kernel_height * window.kernel_width)
         let rows = images * window.out_height * window.out_width
-        let kernel = MatrixView(base: weight, stride: depth, isTransposed: true)
         let isPlain =
-            window.kernel_height == 1 && window.kernel_width == 1 && window.stride_height == 1
-            && window.stride_width == 1 && window.out_height == window.height && window.out_width == window.width
-            && window.top == 0 && window.left == 0
+            taps == 1 && window.stride_height == 1 && window.stride_width == 1 && spread == (1, 1)
+            && window.out_height == window.height && window.out_width == window.width && window.top == 0
+            && window.left == 0
         guard !isPlain else {
-            return product(
-                MatrixView(base: x, stride: depth), kernel, m: rows, n: out, k: depth, bias: bias, into: y)
+            let term = Term(.plain(MatrixView(base: x, stride: depth)), RightMatrix(weight), depth)
+            return product([term], m: rows, n: weight.outputs, epilogue, into: y)
         }
-        let right = RightMatrix(kernel, rows: depth, columns: out, forProductsOf: rows)
-        forPieces(of: rows, size: panelRows(depth: depth, of: rows)) { range in
-            let panel = Storage(count: range.count * depth)
-            withExtendedLifetime(panel) {
-                gather(x, window, range, into: panel.base)
-                right.product(
-                    MatrixView(base: panel.base, stride: depth), fromRow: 0, column: 0, m: range.count, n: out,
-                    k: depth, bias: bias, into: y + range.lowerBound * out, stride: out)
+        let zeros = Storage(count: depth)
+        zeros.base.update(repeating: 0, count: depth)
+        withExtendedLifetime(zeros) {
+            let padding = UnsafePointer(zeros.base)
+            let left = LeftRows.gathered(pieces: taps, depth: depth) { range, table in
+                find(x, window, spread, range, padding, table)
             }
+            let term = Term(left, RightMatrix(weight), taps * depth)
+            product([term], m: rows, n: weight.outputs, epilogue, into: y)
         }
     }
 
-    /// weight [co, kh, kw, ci] → [ci, kh, kw, co] with rows and columns of the kernel reversed.
-    private static func turnedRound(_ weight: Tensor) -> Tensor {
-        let (co, kh, kw, ci) = (weight.shape[0], weight.shape[1], weight.shape[2], weight.shape[3])
-        let turned = Tensor(uninitialised: [ci, kh, kw, co])
-        withExtendedLifetime(weight) {
-            let (from, to) = (weight.base, turned.base)
-            let taps = kh * kw
-            forPieces(of: ci, size: rowsPerChunk(width: taps * co, elements: lightChunk)) { range in
-                for i in range {
-                    for tap in 0..<taps {
-                        let source = from + (taps - 1 - tap) * ci + i
-                        let row = to + (i * taps + tap) * co
-                        for o in 0..<co { row[o] = source[o * taps * ci] }
-                    }
+    /// Where the pixels under the windows `range` lie: [kh · kw, range.count].
+    private static func find(
+        _ x: UnsafePointer<Float>, _ window: ck_window, _ spread: (h: Int, w: Int), _ range: Range<Int>,
+        _ padding: UnsafePointer<Float>, _ table: LeftRows.Table
+    ) {
+        let (width, height, channels) = (window.out_width, window.out_height, window.channels)
+        let (inHeight, inWidth) = (window.height * spread.h, window.width * spread.w)
+        for (i, row) in range.enumerated() {
+            let (ox, oy, image) = (row % width, row / width % height, row / width / height)
+            let (left, top) = (ox * window.stride_width - window.left, oy * window.stride_height - window.top)
+            let pixels = x + image * window.height * window.width * channels
+            var piece = i
+            for ky in 0..<window.kernel_height {
+                let iy = top + ky
+                let hasRow = iy >= 0 && iy < inHeight && iy % spread.h == 0
+                let line = pixels + (hasRow ? iy / spread.h * window.width * channels : 0)
+                for kx in 0..<window.kernel_width {
+                    let ix = left + kx
+                    let isInside = hasRow && ix >= 0 && ix < inWidth && ix % spread.w == 0
+                    table[piece] = isInside ? line + ix / spread.w * channels : padding
+                    piece += range.count
                 }
             }
         }
-        return turned
     }
 }

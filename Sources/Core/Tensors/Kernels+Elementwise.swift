@@ -1,8 +1,8 @@
 internal import CKernels
 
 extension Kernels {
-    private typealias Unary = (UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int) -> Void
-    private typealias Binary = (UnsafePointer<Float>?, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?, Int) -> Void
+    private typealias Unary = (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void
+    private typealias Binary = (UnsafePointer<Float>, UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void
 
     private static func map(_ x: Tensor, chunk: Int, _ kernel: Unary) -> Tensor {
         let y = Tensor(uninitialised: x.shape)
@@ -28,22 +28,22 @@ extension Kernels {
     // MARK: arithmetic
 
     /// `a + b`, equal shapes.
-    public static func add(_ a: Tensor, _ b: Tensor) -> Tensor { map(a, b, chunk: lightChunk, ck_add) }
+    public static func add(_ a: Tensor, _ b: Tensor) -> Tensor { map(a, b, chunk: lightChunk, ck.add) }
 
     /// `a - b`, equal shapes.
-    public static func subtract(_ a: Tensor, _ b: Tensor) -> Tensor { map(a, b, chunk: lightChunk, ck_subtract) }
+    public static func subtract(_ a: Tensor, _ b: Tensor) -> Tensor { map(a, b, chunk: lightChunk, ck.subtract) }
 
     /// `a * b` element by element, equal shapes.
-    public static func multiply(_ a: Tensor, _ b: Tensor) -> Tensor { map(a, b, chunk: lightChunk, ck_multiply) }
+    public static func multiply(_ a: Tensor, _ b: Tensor) -> Tensor { map(a, b, chunk: lightChunk, ck.multiply) }
 
     /// `a * factor`.
     public static func scale(_ a: Tensor, by factor: Float) -> Tensor {
-        map(a, chunk: lightChunk) { ck_scale($0, factor, $1, $2) }
+        map(a, chunk: lightChunk) { ck.scale($0, factor, $1, $2) }
     }
 
     /// `alpha * x + y`, equal shapes.
     public static func axpy(_ alpha: Float, _ x: Tensor, _ y: Tensor) -> Tensor {
-        map(x, y, chunk: lightChunk) { ck_axpy(alpha, $0, $1, $2, $3) }
+        map(x, y, chunk: lightChunk) { ck.axpy(alpha, $0, $1, $2, $3) }
     }
 
     /// `y += alpha * x`, in place when nobody else sees `y`.
@@ -53,7 +53,7 @@ extension Kernels {
         withExtendedLifetime((x, y)) {
             let (from, to) = (x.base, y.base)
             forPieces(of: x.count, size: lightChunk) {
-                ck_axpy(alpha, from + $0.lowerBound, to + $0.lowerBound, to + $0.lowerBound, $0.count)
+                ck.axpy(alpha, from + $0.lowerBound, to + $0.lowerBound, to + $0.lowerBound, $0.count)
             }
         }
     }
@@ -61,30 +61,30 @@ extension Kernels {
     // MARK: functions
 
     /// eˣ.
-    public static func exponential(_ x: Tensor) -> Tensor { map(x, chunk: heavyChunk, ck_exponential) }
+    public static func exponential(_ x: Tensor) -> Tensor { map(x, chunk: heavyChunk, ck.exponential) }
 
     /// `x · sigmoid(x)`.
-    public static func silu(_ x: Tensor) -> Tensor { map(x, chunk: heavyChunk, ck_silu) }
+    public static func silu(_ x: Tensor) -> Tensor { map(x, chunk: heavyChunk, ck.silu) }
 
     /// dx of `silu`.
     public static func siluBackward(_ dy: Tensor, x: Tensor) -> Tensor {
-        map(dy, x, chunk: heavyChunk, ck_silu_backward)
+        map(dy, x, chunk: heavyChunk, ck.silu_backward)
     }
 
     /// `x · Φ(x)`, the exact (erf) GELU.
-    public static func gelu(_ x: Tensor) -> Tensor { map(x, chunk: heavyChunk, ck_gelu) }
+    public static func gelu(_ x: Tensor) -> Tensor { map(x, chunk: heavyChunk, ck.gelu) }
 
     /// dx of `gelu`.
     public static func geluBackward(_ dy: Tensor, x: Tensor) -> Tensor {
-        map(dy, x, chunk: heavyChunk, ck_gelu_backward)
+        map(dy, x, chunk: heavyChunk, ck.gelu_backward)
     }
 
     /// `x · sigmoid(1.702 x)`, the GELU of OpenAI's CLIP.
-    public static func quickGelu(_ x: Tensor) -> Tensor { map(x, chunk: heavyChunk, ck_quick_gelu) }
+    public static func quickGelu(_ x: Tensor) -> Tensor { map(x, chunk: heavyChunk, ck.quick_gelu) }
 
     /// dx of `quickGelu`.
     public static func quickGeluBackward(_ dy: Tensor, x: Tensor) -> Tensor {
-        map(dy, x, chunk: heavyChunk, ck_quick_gelu_backward)
+        map(dy, x, chunk: heavyChunk, ck.quick_gelu_backward)
     }
 
     /// `value · gelu(gate)` of x [.., 2c] = value | gate → [.., c].
@@ -95,7 +95,7 @@ extension Kernels {
         withExtendedLifetime(x) {
             let (from, to) = (x.base, y.base)
             forPieces(of: x.rowCount, size: rowsPerChunk(width: c, elements: heavyChunk)) {
-                ck_geglu(from + $0.lowerBound * 2 * c, to + $0.lowerBound * c, $0.count, c)
+                ck.geglu(from + $0.lowerBound * 2 * c, to + $0.lowerBound * c, $0.count, c)
             }
         }
         return y
@@ -110,7 +110,7 @@ extension Kernels {
             let (gradient, from, to) = (dy.base, x.base, dx.base)
             forPieces(of: x.rowCount, size: rowsPerChunk(width: c, elements: heavyChunk)) {
                 let row = $0.lowerBound
-                ck_geglu_backward(gradient + row * c, from + row * 2 * c, to + row * 2 * c, $0.count, c)
+                ck.geglu_backward(gradient + row * c, from + row * 2 * c, to + row * 2 * c, $0.count, c)
             }
         }
         return dx

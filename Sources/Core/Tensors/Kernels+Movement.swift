@@ -109,7 +109,7 @@ extension Kernels {
                     let source = from + line * w * c
                     for i in 0..<w {
                         let pixel = target + i * size.w / w * c
-                        ck_add(pixel, source + i * c, pixel, c)
+                        ck.add(pixel, source + i * c, pixel, c)
                     }
                 }
             }
@@ -184,7 +184,7 @@ extension Kernels {
             for (i, id) in ids.enumerated() {
                 precondition(id >= 0 && id < base.firstAxis, "row \(id) of \(base.shape)")
                 let row = y.base + id * size
-                ck_add(row, x.base + i * size, row, size)
+                ck.add(row, x.base + i * size, row, size)
             }
         }
         return y

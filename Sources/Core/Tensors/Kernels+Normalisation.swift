@@ -24,7 +24,7 @@ extension Kernels {
                 (
                     { piece in
                         (sums + piece * c).update(repeating: 0, count: c)
-                        ck_column_sums(from + plan.start(piece), plan.rows(piece), c, sums + piece * c)
+                        ck.column_sums(from + plan.start(piece), plan.rows(piece), c, sums + piece * c)
                     },
                     { sample in
                         plan.reduce(sums, sample) { means[sample * groups + $0] = Float($1 / plan.population) }
@@ -34,7 +34,7 @@ extension Kernels {
                 (
                     { piece in
                         (sums + piece * c).update(repeating: 0, count: c)
-                        ck_column_squares(
+                        ck.column_squares(
                             from + plan.start(piece), centres + plan.sample(piece) * c, plan.rows(piece), c,
                             sums + piece * c)
                     },
@@ -44,13 +44,13 @@ extension Kernels {
                             rstds[sample * groups + $0] = Float(1 / (variance + Double(epsilon)).squareRoot())
                         }
                         plan.spread(rstds + sample * groups, to: factors + sample * c)
-                        ck_multiply(factors + sample * c, scales, factors + sample * c, c)
+                        ck.multiply(factors + sample * c, scales, factors + sample * c, c)
                     }
                 ),
                 (
                     { piece in
                         let row = plan.sample(piece) * c
-                        ck_normalise(
+                        ck.normalise(
                             from + plan.start(piece), centres + row, factors + row, shifts, to + plan.start(piece),
                             plan.rows(piece), c, silu)
                     }, { _ in }
@@ -86,7 +86,7 @@ extension Kernels {
                 let row = sample * c
                 plan.spread(means + sample * groups, to: centres + row)
                 plan.spread(rstds + sample * groups, to: spreadRstds + row)
-                ck_multiply(spreadRstds + row, scales, factors + row, c)
+                ck.multiply(spreadRstds + row, scales, factors + row, c)
             }
             for sample in 0..<plan.n { prepare(sample) }
             plan.run([
@@ -95,7 +95,7 @@ extension Kernels {
                         let row = plan.sample(piece) * c
                         (dweights + piece * c).update(repeating: 0, count: c)
                         (dbiases + piece * c).update(repeating: 0, count: c)
-                        ck_normalise_backward(
+                        ck.normalise_backward(
                             gradient + plan.start(piece), from + plan.start(piece), centres + row, spreadRstds + row,
                             factors + row, shifts, to + plan.start(piece), dweights + piece * c, dbiases + piece * c,
                             plan.rows(piece), c, silu)
@@ -118,7 +118,7 @@ extension Kernels {
                     { piece in
                         let row = plan.sample(piece) * c
                         let place = to + plan.start(piece)
-                        ck_normalise_backward_apply(
+                        ck.normalise_backward_apply(
                             place, from + plan.start(piece), centres + row, factors + row, slopes + row, offsets + row,
                             place, plan.rows(piece), c)
                     }, { _ in }
@@ -145,7 +145,7 @@ extension Kernels {
             let (scales, shifts) = (weight?.base, bias?.base)
             forPieces(of: rows, size: rowsPerChunk(width: c, elements: heavyChunk)) {
                 let row = $0.lowerBound
-                ck_layer_norm(
+                ck.layer_norm(
                     from + row * c, scales, shifts, epsilon, to + row * c, means + row, rstds + row, $0.count, c)
             }
         }
@@ -170,7 +170,7 @@ extension Kernels {
             forPieces(of: rows, size: block) {
                 let row = $0.lowerBound
                 let sum = sums.map { sums in sums + row / block * 2 * c }
-                ck_layer_norm_backward(
+                ck.layer_norm_backward(
                     gradient + row * c, from + row * c, scales, means + row, rstds + row, to + row * c, sum,
                     sum.map { sum in sum + c }, $0.count, c)
             }

@@ -50,13 +50,41 @@ extension Kernels {
     public static func linear(_ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil) -> Tensor {
         precondition(weight.rank == 2 && weight.lastAxis == x.lastAxis, "linear \(x.shape) × \(weight.shape)ᵀ")
         let (out, width) = (weight.shape[0], weight.shape[1])
-        if let bias { precondition(bias.shape == [out], "bias \(bias.shape) of a linear layer \(weight.shape)") }
         let y = Tensor(uninitialised: x.shape.dropLast() + [out])
-        withExtendedLifetime((x, weight, bias)) {
+        let epilogue = Epilogue(bias: bias)
+        epilogue.check(columns: out, rows: x.rowCount)
+        withExtendedLifetime((x, weight, epilogue)) {
             product(
                 MatrixView(base: x.base, stride: width),
-                MatrixView(base: weight.base, stride: width, isTransposed: true),
-                m: x.rowCount, n: out, k: width, bias: bias?.base, into: y.base)
+                MatrixView(base: weight.base, stride: width, isTransposed: true), m: x.rowCount, n: out, k: width,
+                epilogue, into: y.base)
+        }
+        return y
+    }
+
+    /// `x · weightᵀ` of a frozen weight [out, in], and what the epilogue adds → [.., out], or half as many if gated.
+    ///
+    /// `low`: a product that is added on the way, before the activation: hidden [.., r] and up [out, r] of a LoRA.
+    public static func linear(
+        _ x: Tensor, _ weight: PackedMatrix, _ epilogue: Epilogue = Epilogue(),
+        plus low: (hidden: Tensor, up: Tensor)? = nil
+    ) -> Tensor {
+        precondition(
+            weight.shape.count == 2 && weight.depth == x.lastAxis, "linear \(x.shape) × \(weight.shape)ᵀ")
+        let (out, rows) = (weight.outputs, x.rowCount)
+        epilogue.check(columns: out, rows: rows)
+        let y = Tensor(uninitialised: x.shape.dropLast() + [epilogue.activation == .geglu ? out / 2 : out])
+        withExtendedLifetime((x, epilogue, low)) {
+            var terms = [Term(.plain(MatrixView(base: x.base, stride: weight.depth)), RightMatrix(weight), weight.depth)]
+            if let (hidden, up) = low {
+                let rank = hidden.lastAxis
+                precondition(
+                    up.shape == [out, rank] && hidden.rowCount == rows,
+                    "adding \(hidden.shape) × \(up.shape)ᵀ to a product [\(rows), \(out)]")
+                let right = MatrixView(base: up.base, stride: rank, isTransposed: true)
+                terms.append(Term(MatrixView(base: hidden.base, stride: rank), right, m: rows, n: out, k: rank))
+            }
+            product(terms, m: rows, n: out, epilogue, into: y.base)
         }
         return y
     }
@@ -70,6 +98,30 @@ extension Kernels {
             product(
                 MatrixView(base: dy.base, stride: out), MatrixView(base: weight.base, stride: width),
                 m: dy.rowCount, n: width, k: out, into: dx.base)
+        }
+        return dx
+    }
+
+    /// dx [.., in] of `linear` by a frozen weight; `low`: the gradient of what a LoRA adds, hidden [.., r] and down
+    /// [r, in].
+    public static func linearBackwardInput(
+        _ dy: Tensor, weight: PackedMatrix, plus low: (hidden: Tensor, down: Tensor)? = nil
+    ) -> Tensor {
+        let (width, rows) = (weight.depth, dy.rowCount)
+        precondition(weight.outputs == dy.lastAxis, "gradient \(dy.shape) × \(weight.shape)")
+        let dx = Tensor(uninitialised: dy.shape.dropLast() + [width])
+        withExtendedLifetime((dy, low)) {
+            let left = LeftRows.plain(MatrixView(base: dy.base, stride: weight.outputs))
+            var terms = [Term(left, RightMatrix(weight.turned()), weight.outputs)]
+            if let (hidden, down) = low {
+                let rank = hidden.lastAxis
+                precondition(
+                    down.shape == [rank, width] && hidden.rowCount == rows,
+                    "adding \(hidden.shape) × \(down.shape) to a product [\(rows), \(width)]")
+                let right = MatrixView(base: down.base, stride: width)
+                terms.append(Term(MatrixView(base: hidden.base, stride: rank), right, m: rows, n: width, k: rank))
+            }
+            product(terms, m: rows, n: width, Epilogue(), into: dx.base)
         }
         return dx
     }
@@ -110,66 +162,100 @@ extension Kernels {
         /// Pieces of the inner axis, summed in order afterwards: for small results of long sums.
         var depth: Int
 
-        init(m: Int, n: Int, k: Int) {
+        init(m: Int, n: Int, k: Int, splitsColumns: Bool, splitsDepth: Bool) {
             let wanted = min(32, 2 * m * n * k / Kernels.tileWork)
             (rows, columns, depth) = (m, n, k)
             guard wanted > 1 else { return }
             let down = min(wanted, max(1, m / 96))
-            let across = min((wanted + down - 1) / down, max(1, n / 96))
-            rows = Tiling.rounded((m + down - 1) / down)
-            columns = (n + across - 1) / across
-            columns = (columns + RightMatrix.panel - 1) / RightMatrix.panel * RightMatrix.panel
-            let deep = min(8, wanted / (down * across), k / 512)
-            if deep > 1 { depth = Tiling.rounded((k + deep - 1) / deep) }
+            let across = splitsColumns ? min((wanted + down - 1) / down, max(1, n / 96)) : 1
+            // Whole tiles of registers, which have 6 or 12 rows.
+            rows = Tiling.rounded((m + down - 1) / down, 12)
+            columns = Tiling.rounded((n + across - 1) / across, PackedMatrix.panel)
+            let deep = splitsDepth ? min(8, wanted / (down * across), k / 512) : 1
+            if deep > 1 { depth = Tiling.rounded((k + deep - 1) / deep, 16) }
         }
 
-        /// Up to a multiple of 16, which micro-kernels like.
-        private static func rounded(_ length: Int) -> Int { (length + 15) / 16 * 16 }
+        private static func rounded(_ length: Int, _ unit: Int) -> Int { (length + unit - 1) / unit * unit }
     }
 
-    /// `to` [m, n] = a [m, k] · b [k, n] + bias, in tiles on the pool.
+    /// One of the products that make up a sum of them.
+    struct Term {
+        let left: LeftRows
+        let right: RightMatrix
+        /// Length of the inner axis.
+        let depth: Int
+
+        init(_ left: LeftRows, _ right: RightMatrix, _ depth: Int) {
+            (self.left, self.right, self.depth) = (left, right, depth)
+        }
+
+        /// a [m, k] · b [k, n].
+        init(_ a: MatrixView, _ b: MatrixView, m: Int, n: Int, k: Int) {
+            self.init(.plain(a), RightMatrix(b, rows: k, columns: n, forProductsOf: m), k)
+        }
+    }
+
+    /// `to` [m, n] = a [m, k] · b [k, n], and the epilogue, in tiles on the pool.
     static func product(
-        _ a: MatrixView, _ b: MatrixView, m: Int, n: Int, k: Int, bias: UnsafePointer<Float>? = nil,
+        _ a: MatrixView, _ b: MatrixView, m: Int, n: Int, k: Int, _ epilogue: Epilogue = Epilogue(),
         into to: UnsafeMutablePointer<Float>
     ) {
         guard m > 0, n > 0 else { return }
-        let tiling = Tiling(m: m, n: n, k: k)
+        product([Term(a, b, m: m, n: n, k: k)], m: m, n: n, epilogue, into: to)
+    }
+
+    /// `to` [m, n] = the sum of the terms, and the epilogue, in tiles on the pool.
+    static func product(
+        _ terms: [Term], m: Int, n: Int, _ epilogue: Epilogue, into to: UnsafeMutablePointer<Float>
+    ) {
+        guard m > 0, n > 0 else { return }
+        let isGated = epilogue.activation == .geglu
+        precondition(!isGated || terms.count == 1, "a gated product has one term")
+        let k = terms.reduce(0) { $0 + $1.depth }
+        let tiling = Tiling(
+            m: m, n: n, k: k, splitsColumns: !isGated,
+            splitsDepth: terms.count == 1 && terms[0].left.isPlain && epilogue.isBias)
         let down = (m + tiling.rows - 1) / tiling.rows
         let across = (n + tiling.columns - 1) / tiling.columns
         let deep = max(1, (k + tiling.depth - 1) / max(1, tiling.depth))
         let partial = deep > 1 ? Storage(count: deep * m * n) : nil
-        let results = partial?.base ?? to
-        let right = RightMatrix(b, rows: k, columns: n, forProductsOf: m)
+        let (results, stride) = (partial?.base ?? to, isGated ? n / 2 : n)
         ThreadPool.shared.parallel(down * across * deep) { tile in
             let (layer, place) = (tile / (down * across), tile % (down * across))
             let (i, j) = (place / across * tiling.rows, place % across * tiling.columns)
             let (rows, columns) = (min(tiling.rows, m - i), min(tiling.columns, n - j))
             let start = layer * tiling.depth
-            let result = results + layer * m * n + i * n + j
-            let shift = deep == 1 ? bias.map { bias in bias + j } : nil
-            right.product(
-                a.from(row: i, column: start), fromRow: start, column: j, m: rows, n: columns,
-                k: min(tiling.depth, k - start), bias: shift, into: result, stride: n)
+            let result = results + layer * m * n + i * stride + j
+            for (index, term) in terms.enumerated() {
+                let depth = deep == 1 ? term.depth : min(tiling.depth, k - start)
+                let end = deep > 1 ? Epilogue() : epilogue.term(index, of: terms.count)
+                var part = end.part(row: i, column: j, of: m, columns: n)
+                part.adding = index > 0
+                term.left.forRows(i..<i + rows, fromColumn: start, count: depth) {
+                    term.right.product(
+                        $0, fromRow: start, column: j, m: rows, n: columns, part, into: result, stride: stride)
+                }
+            }
         }
         guard let partial else { return }
         withExtendedLifetime(partial) {
             let parts = partial.base
             forPieces(of: m * n, size: lightChunk) { range in
                 let start = range.lowerBound
-                ck_add(parts + start, parts + m * n + start, to + start, range.count)
+                ck.add(parts + start, parts + m * n + start, to + start, range.count)
                 for layer in 2..<max(2, deep) {
-                    ck_add(to + start, parts + layer * m * n + start, to + start, range.count)
+                    ck.add(to + start, parts + layer * m * n + start, to + start, range.count)
                 }
             }
-            if let bias { addBias(bias, to: to, rows: m, columns: n, stride: n) }
+            if let bias = epilogue.bias?.base { addBias(bias, to: to, rows: m, columns: n, stride: n) }
         }
     }
 
     static func addBias(
         _ bias: UnsafePointer<Float>, to result: UnsafeMutablePointer<Float>, rows: Int, columns: Int, stride: Int
     ) {
-        guard columns != stride else { return ck_add_row(result, bias, result, rows, columns) }
-        for row in 0..<rows { ck_add_row(result + row * stride, bias, result + row * stride, 1, columns) }
+        guard columns != stride else { return ck.add_row(result, bias, result, rows, columns) }
+        for row in 0..<rows { ck.add_row(result + row * stride, bias, result + row * stride, 1, columns) }
     }
 
     /// One serial product: `to` [m, n] = a · b, or += with `adding`.

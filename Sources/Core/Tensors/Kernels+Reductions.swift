@@ -22,7 +22,7 @@ extension Kernels {
     private static func total(of x: Tensor) -> Double {
         withExtendedLifetime(x) {
             let from = x.base
-            return total(x.count) { ck_sum(from + $0.lowerBound, $0.count) }
+            return total(x.count) { ck.sum(from + $0.lowerBound, $0.count) }
         }
     }
 
@@ -34,7 +34,7 @@ extension Kernels {
         precondition(a.shape == b.shape, "dot of \(a.shape) and \(b.shape)")
         return withExtendedLifetime((a, b)) {
             let (left, right) = (a.base, b.base)
-            return Float(total(a.count) { ck_dot(left + $0.lowerBound, right + $0.lowerBound, $0.count) })
+            return Float(total(a.count) { ck.dot(left + $0.lowerBound, right + $0.lowerBound, $0.count) })
         }
     }
 
@@ -48,7 +48,7 @@ extension Kernels {
             forPieces(of: groups, size: rowsPerChunk(width: rows * c, elements: lightChunk)) { range in
                 for group in range {
                     (sums + group * c).update(repeating: 0, count: c)
-                    ck_column_sums(x + group * rows * c, rows, c, sums + group * c)
+                    ck.column_sums(x + group * rows * c, rows, c, sums + group * c)
                 }
             }
             return
@@ -60,7 +60,7 @@ extension Kernels {
                 let (group, start) = (piece / blocks, piece % blocks * block)
                 let to = parts + piece * c
                 to.update(repeating: 0, count: c)
-                ck_column_sums(x + (group * rows + start) * c, min(block, rows - start), c, to)
+                ck.column_sums(x + (group * rows + start) * c, min(block, rows - start), c, to)
             }
             for group in 0..<groups {
                 for i in 0..<c {
@@ -111,7 +111,7 @@ extension Kernels {
                 var row = $0.lowerBound
                 while row < $0.upperBound {
                     let end = min($0.upperBound, (row / sharing + 1) * sharing)
-                    ck_add_row(from + row * c, rows + row / sharing * c, to + row * c, end - row, c)
+                    ck.add_row(from + row * c, rows + row / sharing * c, to + row * c, end - row, c)
                     row = end
                 }
             }

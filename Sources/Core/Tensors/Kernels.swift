@@ -10,10 +10,9 @@ public enum Kernels {
     /// What the processor can do, so which kernels run, and the BLAS configuration; for the record of a run.
     public static var description: String {
         useOneBLASThread
-        let level = String(cString: ck_processor_level())
         let configuration = openblas_get_config().map { String(cString: $0) } ?? "unknown"
         let core = openblas_get_corename().map { String(cString: $0) } ?? "unknown"
-        return "float32 kernels for \(level); \(configuration), core \(core), 1 BLAS thread per chunk"
+        return "\(KernelLevel.chosen.rawValue) kernels; \(configuration), core \(core), 1 BLAS thread per chunk"
     }
 
     /// We tile outside: OpenBLAS's own threads change results with their number, and would fight with the pool.

@@ -1,66 +1,82 @@
 internal import CKernels
 
-/// The right side of products, made ready once for many tiles of rows: weights in panels that fill vectors.
+/// The right side of products, made ready once for many tiles of rows: weights in strips that fill vectors.
 ///
 /// Our own micro-kernel reads the left matrix in place and is ahead of OpenBLAS on every size of a small model. Where the
 /// processor lacks the registers for it, or few rows would not pay for packing, OpenBLAS does the work.
 struct RightMatrix {
-    /// Columns of a panel.
-    static let panel = 32
+    private enum Content {
+        case packed(PackedMatrix)
+        /// A matrix whose columns fill vectors, as it lies.
+        case plain(MatrixView)
+        case blas(MatrixView)
+    }
 
-    private let view: MatrixView
-    private let rows: Int
-    private let packed: Storage?
-    private let isPanelled: Bool
+    private let content: Content
+
+    /// A frozen weight.
+    init(_ packed: PackedMatrix) { content = .packed(packed) }
 
     /// Makes b [rows, columns] ready for left matrices of `m` rows altogether.
     init(_ b: MatrixView, rows: Int, columns: Int, forProductsOf m: Int) {
-        view = b
-        self.rows = rows
         // Four output channels would fill a quarter of a vector.
-        isPanelled = m >= 4 && columns > 8 && ck_has_panel_product()
-        // Narrow matrices whose rows fill vectors are panels as they lie.
-        let isReady = !b.isTransposed && columns % 16 == 0 && columns <= 256
-        guard isPanelled, !isReady else {
-            packed = nil
+        guard m >= 4, columns > 8, ck.fills_registers else {
+            content = .blas(b)
             return
         }
-        let panels = (columns + RightMatrix.panel - 1) / RightMatrix.panel
-        let storage = Storage(count: panels * RightMatrix.panel * rows)
-        let (from, to) = (b.base, storage.base)
-        let (down, across) = b.isTransposed ? (1, b.stride) : (b.stride, 1)
-        Kernels.forPieces(of: panels, size: Kernels.rowsPerChunk(width: RightMatrix.panel * rows, elements: 32768)) {
-            let first = $0.lowerBound * RightMatrix.panel
-            ck_pack_panels(
-                from + first * across, down, across, rows, min(columns, $0.upperBound * RightMatrix.panel) - first,
-                to + first * rows)
+        if !b.isTransposed, columns % PackedMatrix.panel == 0, columns <= 256 {
+            content = .plain(b)
+        } else {
+            content = .packed(PackedMatrix(b, rows: rows, columns: columns))
         }
-        packed = storage
     }
 
-    /// `to` [m, n] = a [m, k] · these columns from `column` on, of the rows from `row` on, + bias; serial.
+    /// `to` [m, n] = a · these columns from `column` on, of the rows from `row` on, and the epilogue; serial.
     ///
-    /// `column` is a multiple of a panel's columns.
+    /// `column` is a multiple of a panel's columns, and `row` is even; a matrix of several pieces is taken from row 0.
     func product(
-        _ a: MatrixView, fromRow row: Int, column: Int, m: Int, n: Int, k: Int, bias: UnsafePointer<Float>?,
+        _ a: ck_left, fromRow row: Int, column: Int, m: Int, n: Int, _ epilogue: ck_epilogue,
         into to: UnsafeMutablePointer<Float>, stride: Int
     ) {
-        guard isPanelled else {
-            Kernels.sgemm(a, view.from(row: row, column: column), m: m, n: n, k: k, into: to, stride: stride)
-            if let bias { Kernels.addBias(bias, to: to, rows: m, columns: n, stride: stride) }
-            return
+        switch content {
+        case .packed(let packed):
+            let isBrain = packed.precision == .bf16
+            let panelStride = PackedMatrix.panelStride(pieces: packed.pieces, depth: packed.depth, isBrain: isBrain)
+            let strips = PackedMatrix.panel / ck.strip
+            let base = packed.panels.base + column / PackedMatrix.panel * panelStride
+            let right = ck_right(
+                panels: base + (isBrain ? row / 2 : row) * ck.strip, strip_stride: panelStride / strips,
+                row: ck.strip, brain: isBrain)
+            withExtendedLifetime(packed) { ck.product(a, right, epilogue, to, stride, m, n) }
+        case .plain(let view):
+            let right = ck_right(
+                panels: view.from(row: row, column: column).base, strip_stride: ck.strip, row: view.stride,
+                brain: false)
+            ck.product(a, right, epilogue, to, stride, m, n)
+        case .blas(let view):
+            guard let base = a.base else { preconditionFailure("OpenBLAS multiplies plain matrices alone") }
+            let left = MatrixView(base: base, stride: max(a.row, a.column), isTransposed: a.column != 1)
+            precondition(epilogue.add == nil && epilogue.activation == ck_no_activation, "BLAS has no such epilogue")
+            Kernels.sgemm(
+                left, view.from(row: row, column: column), m: m, n: n, k: a.depth, adding: epilogue.adding, into: to,
+                stride: stride)
+            if let bias = epilogue.bias { Kernels.addBias(bias, to: to, rows: m, columns: n, stride: stride) }
         }
-        withExtendedLifetime(packed) {
-            let (rowStride, columnStride) = a.isTransposed ? (1, a.stride) : (a.stride, 1)
-            if let packed {
-                ck_panel_product(
-                    a.base, rowStride, columnStride, packed.base + column * rows + row * RightMatrix.panel,
-                    RightMatrix.panel * rows, RightMatrix.panel, bias, to, stride, m, n, k)
-            } else {
-                ck_panel_product(
-                    a.base, rowStride, columnStride, view.from(row: row, column: column).base, RightMatrix.panel,
-                    view.stride, bias, to, stride, m, n, k)
-            }
+    }
+}
+
+extension PackedMatrix {
+    /// Packs a matrix [rows, columns] as it is used from the right.
+    fileprivate convenience init(_ b: MatrixView, rows: Int, columns: Int) {
+        let stride = PackedMatrix.panelStride(pieces: 1, depth: rows, isBrain: false)
+        let storage = Storage(count: (columns + PackedMatrix.panel - 1) / PackedMatrix.panel * stride)
+        let (from, to) = (b.base, storage.base)
+        let (down, across) = b.isTransposed ? (1, b.stride) : (b.stride, 1)
+        PackedMatrix.forPanels(columns: columns, stride: stride) { first, last in
+            ck.pack_panels(
+                from + first * PackedMatrix.panel * across, down, across, 1, rows,
+                min(columns, last * PackedMatrix.panel) - first * PackedMatrix.panel, false, to + first * stride)
         }
+        self.init(shape: [columns, rows], precision: .float32, panels: storage)
     }
 }

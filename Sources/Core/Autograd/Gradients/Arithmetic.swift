@@ -49,6 +49,11 @@ extension Variable {
         }
     }
 
+    /// The sum with a variable of the same shape, or with rows for runs of rows (`addingBroadcast`).
+    func adding(_ addend: Variable) -> Variable {
+        addend.value.count == value.count ? self + addend.reshaped(shape) : addingBroadcast(addend)
+    }
+
     /// Sets each element to zero with probability `p`, and multiplies the others by 1/(1 − p).
     ///
     /// Draws from a copy of `generator`, so that the same call gives the same mask again, as a checkpoint needs: give

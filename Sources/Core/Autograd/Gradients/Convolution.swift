@@ -31,3 +31,30 @@ public func convolution(
         ]
     }
 }
+
+/// A convolution whose weight may be frozen, + addend: of the result's shape, or rows [m, out] each for a run of as many
+/// images or positions.
+public func convolution(
+    _ x: Variable, weight: WeightMatrix, bias: Variable? = nil, stride: Kernels.Stride = Kernels.Stride(1),
+    padding: Kernels.Padding = Kernels.Padding(0), adding addend: Variable? = nil
+) -> Variable {
+    switch weight {
+    case .variable(let weight):
+        let y = convolution(x, weight: weight, bias: bias, stride: stride, padding: padding)
+        return addend.map { y.adding($0) } ?? y
+    case .frozen(let packed):
+        let epilogue = Epilogue(bias: bias?.value, addend: addend?.value)
+        let y = Kernels.convolution(x.value, packed, epilogue, stride: stride, padding: padding)
+        guard let parents = recorded([x, bias, addend]) else { return Variable(y) }
+        let (shape, needs, addendShape) = (x.shape, parents.map { $0 != nil }, addend?.shape ?? [])
+        return Variable(y, parents: parents) { gradient in
+            [
+                needs[0]
+                    ? Kernels.convolutionBackwardInput(
+                        gradient, weight: packed, inputShape: shape, stride: stride, padding: padding) : nil,
+                needs[1] ? Kernels.convolutionBackwardBias(gradient) : nil,
+                needs[2] ? Variable.gradient(ofAddend: addendShape, gradient) : nil,
+            ]
+        }
+    }
+}

@@ -1,4 +1,4 @@
-import Tensors
+public import Tensors
 
 /// x·Wᵀ + b over the last axis.
 ///
@@ -18,6 +18,69 @@ public func linear(_ x: Variable, weight: Variable, bias: Variable? = nil) -> Va
             needsBias ? Kernels.linearBackwardBias(gradient) : nil,
         ]
     }
+}
+
+/// x·Wᵀ + b + addend over the last axis, of a weight that may be frozen.
+///
+/// The addend has the shape of the result, or is rows [m, out] each for a run of as many rows of it.
+public func linear(
+    _ x: Variable, weight: WeightMatrix, bias: Variable? = nil, adding addend: Variable? = nil
+) -> Variable {
+    switch weight {
+    case .variable(let weight):
+        let y = linear(x, weight: weight, bias: bias)
+        return addend.map { y.adding($0) } ?? y
+    case .frozen(let packed):
+        let y = Kernels.linear(x.value, packed, Epilogue(bias: bias?.value, addend: addend?.value))
+        guard let parents = recorded([x, bias, addend]) else { return Variable(y) }
+        let (shape, needs, addendShape) = (x.shape, parents.map { $0 != nil }, addend?.shape ?? [])
+        return Variable(y, parents: parents) { gradient in
+            [
+                needs[0] ? Kernels.linearBackwardInput(gradient, weight: packed).reshaped(shape) : nil,
+                needs[1] ? Kernels.linearBackwardBias(gradient) : nil,
+                needs[2] ? Variable.gradient(ofAddend: addendShape, gradient) : nil,
+            ]
+        }
+    }
+}
+
+/// x·Wᵀ + b + addend + (x·Aᵀ)·Bᵀ: a frozen linear layer with the two factors of a LoRA in training.
+///
+/// `down` A [r, in], `up` B [out, r]. The low-rank product is added while the result is at hand, forward and backward, so
+/// that nothing of the layer's size is kept or passed over for it.
+public func linear(
+    _ x: Variable, weight: PackedMatrix, bias: Variable?, down: Variable, up: Variable, scale: Float = 1,
+    adding addend: Variable? = nil
+) -> Variable {
+    var hidden = Kernels.linear(x.value, down.value)
+    if scale != 1 { hidden = Kernels.scale(hidden, by: scale) }
+    let y = Kernels.linear(
+        x.value, weight, Epilogue(bias: bias?.value, addend: addend?.value), plus: (hidden, up.value))
+    guard let parents = recorded([x, bias, addend, down, up]) else { return Variable(y) }
+    let (input, a, b, addendShape) = (x.value, down.value, up.value, addend?.shape ?? [])
+    let needs = parents.map { $0 != nil }
+    return Variable(y, parents: parents) { gradient in
+        var slope = Kernels.linearBackwardInput(gradient, weight: b)
+        if scale != 1 { slope = Kernels.scale(slope, by: scale) }
+        return [
+            needs[0]
+                ? Kernels.linearBackwardInput(gradient, weight: weight, plus: (slope, a)).reshaped(input.shape) : nil,
+            needs[1] ? Kernels.linearBackwardBias(gradient) : nil,
+            needs[2] ? Variable.gradient(ofAddend: addendShape, gradient) : nil,
+            needs[3] ? Kernels.linearBackwardWeight(slope, x: input) : nil,
+            needs[4] ? Kernels.linearBackwardWeight(gradient, x: hidden) : nil,
+        ]
+    }
+}
+
+/// a·GELU(b) where a and b are the first and the second half of x·Wᵀ + b: [.., in] → [.., out / 2].
+///
+/// One pass where nothing is recorded and the weight is frozen; a backward needs a and b.
+public func gatedLinear(_ x: Variable, weight: WeightMatrix, bias: Variable? = nil) -> Variable {
+    guard case .frozen(let packed) = weight, !isRecorded([x, bias]),
+        Epilogue.canGate(columns: packed.shape[0], depth: packed.shape[1])
+    else { return linear(x, weight: weight, bias: bias).geglu() }
+    return Variable(Kernels.linear(x.value, packed, Epilogue(bias: bias?.value, activation: .geglu)))
 }
 
 /// The matrix product of two matrices, or of two stacks of as many matrices.

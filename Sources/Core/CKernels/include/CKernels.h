@@ -1,7 +1,8 @@
-// Arithmetic that Swift's baseline code generation cannot reach: vector kernels compiled once per processor level.
+// Arithmetic that Swift's baseline code generation cannot reach: vector kernels, compiled once per level of processor.
 //
-// Plain functions over float pointers. They know nothing of tensors, threads or memory: shapes, chunks and scratch
-// buffers are the caller's. Sums run in vectors of 16 whatever the processor, so their order is fixed.
+// Plain functions over float pointers, in a table for each level. They know nothing of tensors, threads or memory:
+// shapes, chunks and scratch buffers are the caller's. Sums run in vectors of 16 whatever the processor, so their order
+// is fixed.
 
 #ifndef CKERNELS_H
 #define CKERNELS_H
@@ -9,121 +10,61 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// The level of the running processor: "x86-64-v4" (AVX-512), "x86-64-v3" (AVX2, FMA) or "baseline".
-const char *ck_processor_level(void);
+#pragma clang assume_nonnull begin
 
 // Tells the processor that this is a waiting loop.
 void ck_pause(void);
 
-// MARK: element by element, n elements each
+// MARK: what products take
 
-void ck_add(const float *a, const float *b, float *y, size_t n);
-void ck_subtract(const float *a, const float *b, float *y, size_t n);
-void ck_multiply(const float *a, const float *b, float *y, size_t n);
-void ck_scale(const float *a, float factor, float *y, size_t n);
-// y = alpha * x + b; y may be b.
-void ck_axpy(float alpha, const float *x, const float *b, float *y, size_t n);
-void ck_exponential(const float *x, float *y, size_t n);
-void ck_silu(const float *x, float *y, size_t n);
-void ck_silu_backward(const float *dy, const float *x, float *dx, size_t n);
-void ck_gelu(const float *x, float *y, size_t n);
-void ck_gelu_backward(const float *dy, const float *x, float *dx, size_t n);
-void ck_quick_gelu(const float *x, float *y, size_t n);
-void ck_quick_gelu_backward(const float *dy, const float *x, float *dx, size_t n);
-// x [rows, 2c] = value | gate; y [rows, c] = value * gelu(gate).
-void ck_geglu(const float *x, float *y, size_t rows, size_t c);
-void ck_geglu_backward(const float *dy, const float *x, float *dx, size_t rows, size_t c);
+// A left matrix of `pieces` · `depth` columns. Piece t of row i begins at `rows[t * row_count + i]`, or where there are
+// no `rows` (and one piece) at `base + i * row`; its columns are `column` floats apart.
+typedef struct {
+    const float *_Nullable base;
+    ptrdiff_t row, column;
+    const float *_Nonnull const *_Nullable rows;
+    size_t row_count;
+    size_t pieces, depth;
+} ck_left;
 
-// MARK: rows of c
+// A right matrix in strips of `ck_kernels.strip` columns, `strip_stride` floats apart; the rows of a strip are `row`
+// floats apart. Packed, a row of a strip is as wide as the strip, and bfloat16 (`brain`) rows come in pairs, one pair in
+// the place of a float, the last row of an odd piece with a zero. A plain matrix whose columns fill vectors is one as it
+// lies, its strips side by side.
+typedef struct {
+    const float *panels;
+    size_t strip_stride;
+    ptrdiff_t row;
+    bool brain;
+} ck_right;
 
-// y [rows, c] = x + row; y may be x.
-void ck_add_row(const float *x, const float *row, float *y, size_t rows, size_t c);
-// sums[c] += the sum over the rows of x [rows, c].
-void ck_column_sums(const float *x, size_t rows, size_t c, float *sums);
-// sums[c] += the sum over the rows of (x - centre[c])².
-void ck_column_squares(const float *x, const float *centre, size_t rows, size_t c, float *sums);
+typedef enum {
+    ck_no_activation,
+    ck_silu_activation,
+    ck_gelu_activation,
+    ck_quick_gelu_activation,
+    // value · gelu(gate), half as many columns: values, then gates, a multiple of 32 of each.
+    ck_geglu_activation,
+} ck_activation;
 
-// MARK: sums: vector accumulators over blocks of 4096, blocks in double
+// What happens to a product before it is stored: + bias[column], + row (first_row + i) / sharing of `add`, + what was
+// there (`adding`), then the activation. A gated product takes one piece.
+typedef struct {
+    const float *_Nullable bias;
+    const float *_Nullable add;
+    ptrdiff_t add_row;
+    size_t sharing, first_row;
+    bool adding;
+    ck_activation activation;
+} ck_epilogue;
 
-double ck_sum(const float *x, size_t n);
-double ck_dot(const float *a, const float *b, size_t n);
-
-// MARK: normalisation
-
-// y = (x - centre[c]) * factor[c] + shift[c], through SiLU if asked.
-void ck_normalise(
-    const float *x, const float *centre, const float *factor, const float *shift, float *y, size_t rows, size_t c,
-    bool silu);
-// The gradient dz before the affine part and SiLU, and its sums per channel:
-// dbias[c] += Σ dz, dweight[c] += Σ dz * (x - centre) * rstd. factor = rstd * weight. dz may be dy.
-void ck_normalise_backward(
-    const float *dy, const float *x, const float *centre, const float *rstd, const float *factor, const float *shift,
-    float *dz, float *dweight, float *dbias, size_t rows, size_t c, bool silu);
-// dx = factor[c] * dz + slope[c] * (x - centre[c]) + shift[c]; dx may be dz.
-void ck_normalise_backward_apply(
-    const float *dz, const float *x, const float *centre, const float *factor, const float *slope, const float *shift,
-    float *dx, size_t rows, size_t c);
-// weight and bias may be null.
-void ck_layer_norm(
-    const float *x, const float *weight, const float *bias, float epsilon, float *y, float *mean, float *rstd,
-    size_t rows, size_t c);
-// dweight and dbias are added to, and may be null; weight may be null.
-void ck_layer_norm_backward(
-    const float *dy, const float *x, const float *weight, const float *mean, const float *rstd, float *dx,
-    float *dweight, float *dbias, size_t rows, size_t c);
-
-// MARK: products
-
-// Whether this processor has registers enough for the functions below to beat a BLAS.
-bool ck_has_panel_product(void);
-// b [depth, columns] → panels of 32 columns, each [depth, 32], zeros beyond the last column. One stride of b is 1.
-void ck_pack_panels(
-    const float *b, ptrdiff_t b_row, ptrdiff_t b_column, size_t depth, size_t columns, float *panels);
-// c [m, columns] = a [m, depth] · b + bias (or null). Panel j of b begins at panels + j * panel_stride and has rows
-// b_row apart: packed panels, or a matrix as it lies (stride 32) if its columns fill vectors.
-void ck_panel_product(
-    const float *a, ptrdiff_t a_row, ptrdiff_t a_column, const float *panels, size_t panel_stride, ptrdiff_t b_row,
-    const float *bias, float *c, ptrdiff_t c_row, size_t m, size_t columns, size_t depth);
-
-// MARK: attention, one head
-
-// Where the rows of a head lie: `row` floats from one position to the next.
+// Where the rows of an attention head lie: `row` floats from one position to the next.
 typedef struct {
     const float *base;
     ptrdiff_t row;
 } ck_rows;
 
-// Floats of scratch memory that the functions below need, aligned or not.
-size_t ck_attention_scratch(size_t keys, size_t width);
-size_t ck_attention_backward_scratch(size_t keys, size_t width);
-
-// Queries `first ..< first + queries` of a head against all its keys; q and out begin at query 0.
-void ck_attention(
-    ck_rows q, ck_rows k, ck_rows v, float *out, ptrdiff_t out_row, size_t first, size_t queries, size_t keys,
-    size_t width, float scale, bool causal, float *scratch);
-
-// Prepares scratch for a head's keys and values; then any number of query sequences; then the gradients of k and v.
-void ck_attention_backward_begin(ck_rows k, ck_rows v, size_t keys, size_t width, float *scratch);
-void ck_attention_backward_queries(
-    ck_rows dy, ck_rows q, float *dq, ptrdiff_t dq_row, size_t queries, size_t keys, size_t width, float scale,
-    bool causal, float *scratch);
-void ck_attention_backward_end(
-    float *dk, ptrdiff_t dk_row, float *dv, ptrdiff_t dv_row, size_t keys, size_t width, float *scratch);
-
-// MARK: attention over short sequences, all heads: row i of every matrix begins `row` floats after row i - 1
-
-// Whether the functions below can do it: few positions, and heads that begin and end at whole vectors.
-bool ck_short_attention_fits(size_t queries, size_t keys, size_t width, size_t channels);
-// The `lanes` channels from the pointers on: a whole number of heads and of vectors.
-void ck_short_attention(
-    const float *q, const float *k, const float *v, float *out, ptrdiff_t row, size_t lanes, size_t queries,
-    size_t keys, size_t width, float scale, bool causal);
-void ck_short_attention_backward(
-    const float *dy, const float *q, const float *k, const float *v, float *dq, float *dk, float *dv, ptrdiff_t row,
-    size_t lanes, size_t queries, size_t keys, size_t width, float scale, bool causal);
-
-// MARK: convolution
-
+// The windows of a convolution.
 typedef struct {
     size_t height, width, channels;      // of the input image
     size_t kernel_height, kernel_width;
@@ -132,9 +73,113 @@ typedef struct {
     size_t out_height, out_width;
 } ck_window;
 
-// Rows `first ..< first + rows` of the matrix [n * oh * ow, kh * kw * c] of windows over x [n, h, w, c].
-void ck_gather_windows(const float *x, const ck_window *window, size_t first, size_t rows, float *out);
-// Adds such rows back into dx [n, h, w, c].
-void ck_scatter_windows(const float *rows_in, const ck_window *window, size_t first, size_t rows, float *dx);
+// MARK: the kernels
+
+typedef struct {
+    // How people force it: "portable", "avx2", "avx512", "avx512bf16".
+    const char *name;
+    // Whether the processor has registers enough for `product` to beat a BLAS.
+    bool fills_registers;
+    // Columns of a strip of a right matrix.
+    size_t strip;
+
+    // Element by element, n elements each; axpy is y = alpha * x + b, and y may be b.
+    void (*_Nonnull add)(const float *a, const float *b, float *y, size_t n);
+    void (*_Nonnull subtract)(const float *a, const float *b, float *y, size_t n);
+    void (*_Nonnull multiply)(const float *a, const float *b, float *y, size_t n);
+    void (*_Nonnull scale)(const float *a, float factor, float *y, size_t n);
+    void (*_Nonnull axpy)(float alpha, const float *x, const float *b, float *y, size_t n);
+    void (*_Nonnull exponential)(const float *x, float *y, size_t n);
+    void (*_Nonnull silu)(const float *x, float *y, size_t n);
+    void (*_Nonnull silu_backward)(const float *dy, const float *x, float *dx, size_t n);
+    void (*_Nonnull gelu)(const float *x, float *y, size_t n);
+    void (*_Nonnull gelu_backward)(const float *dy, const float *x, float *dx, size_t n);
+    void (*_Nonnull quick_gelu)(const float *x, float *y, size_t n);
+    void (*_Nonnull quick_gelu_backward)(const float *dy, const float *x, float *dx, size_t n);
+    // x [rows, 2c] = value | gate; y [rows, c] = value * gelu(gate).
+    void (*_Nonnull geglu)(const float *x, float *y, size_t rows, size_t c);
+    void (*_Nonnull geglu_backward)(const float *dy, const float *x, float *dx, size_t rows, size_t c);
+
+    // y [rows, c] = x + row; y may be x.
+    void (*_Nonnull add_row)(const float *x, const float *row, float *y, size_t rows, size_t c);
+    // sums[c] += the sum over the rows of x [rows, c].
+    void (*_Nonnull column_sums)(const float *x, size_t rows, size_t c, float *sums);
+    // sums[c] += the sum over the rows of (x - centre[c])².
+    void (*_Nonnull column_squares)(const float *x, const float *centre, size_t rows, size_t c, float *sums);
+    // Vector accumulators over blocks of 4096, blocks in double.
+    double (*_Nonnull sum)(const float *x, size_t n);
+    double (*_Nonnull dot)(const float *a, const float *b, size_t n);
+
+    // y = (x - centre[c]) * factor[c] + shift[c], through SiLU if asked.
+    void (*_Nonnull normalise)(
+        const float *x, const float *centre, const float *factor, const float *shift, float *y, size_t rows, size_t c,
+        bool silu);
+    // The gradient dz before the affine part and SiLU, and its sums per channel:
+    // dbias[c] += Σ dz, dweight[c] += Σ dz * (x - centre) * rstd. factor = rstd * weight. dz may be dy.
+    void (*_Nonnull normalise_backward)(
+        const float *dy, const float *x, const float *centre, const float *rstd, const float *factor,
+        const float *shift, float *dz, float *dweight, float *dbias, size_t rows, size_t c, bool silu);
+    // dx = factor[c] * dz + slope[c] * (x - centre[c]) + shift[c]; dx may be dz.
+    void (*_Nonnull normalise_backward_apply)(
+        const float *dz, const float *x, const float *centre, const float *factor, const float *slope,
+        const float *shift, float *dx, size_t rows, size_t c);
+    void (*_Nonnull layer_norm)(
+        const float *x, const float *_Nullable weight, const float *_Nullable bias, float epsilon, float *y,
+        float *mean, float *rstd, size_t rows, size_t c);
+    // dweight and dbias are added to.
+    void (*_Nonnull layer_norm_backward)(
+        const float *dy, const float *x, const float *_Nullable weight, const float *mean, const float *rstd, float *dx,
+        float *_Nullable dweight, float *_Nullable dbias, size_t rows, size_t c);
+
+    // b [pieces · depth, columns], one of whose strides is 1 → strips, with zero columns up to a multiple of 32.
+    void (*_Nonnull pack_panels)(
+        const float *b, ptrdiff_t b_row, ptrdiff_t b_column, size_t pieces, size_t depth, size_t columns, bool brain,
+        float *panels);
+    // Columns 32 · `first` ..< 32 · `last` of [pieces · columns, depth], the pieces in reverse order, from
+    // [pieces · depth, columns], both packed: what the gradient of a product's left side is multiplied by.
+    void (*_Nonnull turn_panels)(
+        const float *panels, size_t pieces, size_t depth, size_t columns, size_t first, size_t last, bool brain,
+        float *turned);
+    // The columns `first ..< first + count` as rows of floats [count, pieces · depth].
+    void (*_Nonnull unpack_panels)(
+        const float *panels, size_t pieces, size_t depth, size_t first, size_t count, bool brain, float *out);
+    // c [m, columns] = a · b, and the epilogue.
+    void (*_Nonnull product)(
+        ck_left a, ck_right b, ck_epilogue epilogue, float *c, ptrdiff_t c_row, size_t m, size_t columns);
+
+    // Attention of one head. Scratch memory is counted in floats, and need not be aligned.
+    size_t (*_Nonnull attention_scratch)(size_t keys, size_t width);
+    // Queries `first ..< first + queries` of a head against all its keys; q and out begin at query 0.
+    void (*_Nonnull attention)(
+        ck_rows q, ck_rows k, ck_rows v, float *out, ptrdiff_t out_row, size_t first, size_t queries, size_t keys,
+        size_t width, float scale, bool causal, float *scratch);
+    // `begin` prepares scratch for a head's keys and values; then any number of query sequences; then the gradients of
+    // k and v.
+    size_t (*_Nonnull attention_backward_scratch)(size_t keys, size_t width);
+    void (*_Nonnull attention_backward_begin)(ck_rows k, ck_rows v, size_t keys, size_t width, float *scratch);
+    void (*_Nonnull attention_backward_queries)(
+        ck_rows dy, ck_rows q, float *dq, ptrdiff_t dq_row, size_t queries, size_t keys, size_t width, float scale,
+        bool causal, float *scratch);
+    void (*_Nonnull attention_backward_end)(
+        float *dk, ptrdiff_t dk_row, float *dv, ptrdiff_t dv_row, size_t keys, size_t width, float *scratch);
+
+    // Attention over short sequences, all heads: row i of every matrix begins `row` floats after row i - 1. It fits few
+    // positions, and heads that begin and end at whole vectors; `lanes` is a whole number of heads and of vectors.
+    bool (*_Nonnull short_attention_fits)(size_t queries, size_t keys, size_t width, size_t channels);
+    void (*_Nonnull short_attention)(
+        const float *q, const float *k, const float *v, float *out, ptrdiff_t row, size_t lanes, size_t queries,
+        size_t keys, size_t width, float scale, bool causal);
+    void (*_Nonnull short_attention_backward)(
+        const float *dy, const float *q, const float *k, const float *v, float *dq, float *dk, float *dv, ptrdiff_t row,
+        size_t lanes, size_t queries, size_t keys, size_t width, float scale, bool causal);
+
+    // Rows `first ..< first + rows` of the matrix [n * oh * ow, kh * kw * c] of windows over x [n, h, w, c].
+    void (*_Nonnull gather_windows)(const float *x, const ck_window *window, size_t first, size_t rows, float *out);
+} ck_kernels;
+
+// The table of level `index`, from the plainest (0, any processor) to the fastest; null beyond what this processor can.
+const ck_kernels *_Nullable ck_available_kernels(size_t index);
+
+#pragma clang assume_nonnull end
 
 #endif

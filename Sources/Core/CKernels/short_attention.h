@@ -4,8 +4,6 @@
 // a piece of one head or several whole heads, and every vector is worked on by itself; a row may be cut into chunks
 // anywhere between heads.
 
-#include <float.h>
-
 #include "CKernels.h"
 #include "vectors.h"
 
@@ -13,7 +11,7 @@
 
 #define LONGEST 16
 
-bool ck_short_attention_fits(size_t queries, size_t keys, size_t width, size_t channels) {
+static bool k_short_attention_fits(size_t queries, size_t keys, size_t width, size_t channels) {
     bool fits = width <= 8 ? LANES % width == 0 : width == 16 || width == 32 || width == 64;
     return fits && channels % LANES == 0 && queries <= LONGEST && keys <= LONGEST;
 }
@@ -94,7 +92,7 @@ INLINE void copy_rows(const float *from, ptrdiff_t row, size_t rows, size_t lane
         for (size_t c = 0; c < lanes; c += LANES) store(to + j * PIECE + c, load(from + (ptrdiff_t)j * row + c));
 }
 
-INLINE void forward(
+INLINE void short_forward(
     const size_t vectors, const size_t width, const float *q, const float *k, const float *v, float *out, ptrdiff_t row,
     size_t lanes, size_t queries, size_t keys, float scale, bool causal) {
     float near_k[LONGEST * PIECE] __attribute__((aligned(64))), near_v[LONGEST * PIECE] __attribute__((aligned(64)));
@@ -121,7 +119,7 @@ INLINE void forward(
     }
 }
 
-INLINE void backward(
+INLINE void short_backward(
     const size_t vectors, const size_t width, const float *dy, const float *q, const float *k, const float *v,
     float *dq, float *dk, float *dv, ptrdiff_t row, size_t lanes, size_t queries, size_t keys, float scale,
     bool causal) {
@@ -189,14 +187,14 @@ INLINE void backward(
     default: break;                                                                                                    \
     }
 
-KERNEL void ck_short_attention(
+static void k_short_attention(
     const float *q, const float *k, const float *v, float *out, ptrdiff_t row, size_t lanes, size_t queries,
     size_t keys, size_t width, float scale, bool causal) {
-    PER_WIDTH(forward, q, k, v, out, row, lanes, queries, keys, scale, causal)
+    PER_WIDTH(short_forward, q, k, v, out, row, lanes, queries, keys, scale, causal)
 }
 
-KERNEL void ck_short_attention_backward(
+static void k_short_attention_backward(
     const float *dy, const float *q, const float *k, const float *v, float *dq, float *dk, float *dv, ptrdiff_t row,
     size_t lanes, size_t queries, size_t keys, size_t width, float scale, bool causal) {
-    PER_WIDTH(backward, dy, q, k, v, dq, dk, dv, row, lanes, queries, keys, scale, causal)
+    PER_WIDTH(short_backward, dy, q, k, v, dq, dk, dv, row, lanes, queries, keys, scale, causal)
 }

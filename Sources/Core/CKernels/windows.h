@@ -22,7 +22,7 @@ INLINE void clear(float *to, size_t n) {
     if (i < n) store_some(to + i, splat(0), n - i);
 }
 
-KERNEL void ck_gather_windows(const float *x, const ck_window *g, size_t first, size_t rows, float *out) {
+static void k_gather_windows(const float *x, const ck_window *g, size_t first, size_t rows, float *out) {
     size_t c = g->channels, span = g->kernel_width * c;
     size_t ox = first % g->out_width, oy = first / g->out_width % g->out_height;
     const float *image = x + first / (g->out_width * g->out_height) * g->height * g->width * c;
@@ -40,30 +40,6 @@ KERNEL void ck_gather_windows(const float *x, const ck_window *g, size_t first, 
             if (from) clear(out, from * c);
             copy(out + from * c, row + from * c, (to - from) * c);
             if (to < g->kernel_width) clear(out + to * c, (g->kernel_width - to) * c);
-        }
-        if (++ox < g->out_width) continue;
-        ox = 0;
-        if (++oy < g->out_height) continue;
-        oy = 0;
-        image += g->height * g->width * c;
-    }
-}
-
-KERNEL void ck_scatter_windows(const float *in, const ck_window *g, size_t first, size_t rows, float *dx) {
-    size_t c = g->channels, span = g->kernel_width * c;
-    size_t ox = first % g->out_width, oy = first / g->out_width % g->out_height;
-    float *image = dx + first / (g->out_width * g->out_height) * g->height * g->width * c;
-    for (size_t r = 0; r < rows; r++) {
-        ptrdiff_t x0 = (ptrdiff_t)(ox * g->stride_width) - g->left, y0 = (ptrdiff_t)(oy * g->stride_height) - g->top;
-        size_t from, to;
-        columns_inside(g, x0, &from, &to);
-        for (size_t ky = 0; ky < g->kernel_height; ky++, in += span) {
-            ptrdiff_t iy = y0 + (ptrdiff_t)ky;
-            if (iy < 0 || iy >= (ptrdiff_t)g->height) continue;
-            float *row = image + (iy * (ptrdiff_t)g->width + x0) * (ptrdiff_t)c;
-            size_t i = from * c, end = to * c;
-            for (; i + LANES <= end; i += LANES) store(row + i, load(row + i) + load(in + i));
-            if (i < end) store_some(row + i, load_some(row + i, end - i) + load_some(in + i, end - i), end - i);
         }
         if (++ox < g->out_width) continue;
         ox = 0;

@@ -4,21 +4,19 @@
 // the width of a head need to fill vectors. Rows may lie anywhere: temporal attention strides over the picture, and
 // heads lie side by side.
 
-#include <float.h>
-
 #include "CKernels.h"
 #include "tiles.h"
 
 #pragma clang fp contract(fast)
 
 // Queries whose scores are held at once: two vectors; against 4096 keys they still lie in the second-level cache.
-#define BLOCK 32
+#define QUERIES 32
 // Floats that keys may span before they are packed side by side.
 #define SPAN 16384
 
 // MARK: packing
 
-// out [width, BLOCK] = rowsᵀ for up to BLOCK rows, zeros beyond the last up to a whole vector.
+// out [width, QUERIES] = rowsᵀ for up to QUERIES rows, zeros beyond the last up to a whole vector.
 INLINE void turn(ck_rows rows, size_t count, size_t width, float *out) {
     for (size_t j = 0; j < count; j += LANES)
         for (size_t d = 0; d < width; d += LANES) {
@@ -31,11 +29,11 @@ INLINE void turn(ck_rows rows, size_t count, size_t width, float *out) {
             EXCHANGE_ALL
 #pragma clang loop unroll(full)
             for (size_t i = 0; i < LANES; i++)
-                if (i < depth) store(out + (d + i) * BLOCK + j, t[i]);
+                if (i < depth) store(out + (d + i) * QUERIES + j, t[i]);
         }
 }
 
-// rows of out = in [width, BLOCK]ᵀ, each times its lane of `factors`.
+// rows of out = in [width, QUERIES]ᵀ, each times its lane of `factors`.
 INLINE void turn_back(const float *in, const vf *factors, size_t count, size_t width, float *out, ptrdiff_t out_row) {
     for (size_t j = 0; j < count; j += LANES)
         for (size_t d = 0; d < width; d += LANES) {
@@ -44,7 +42,7 @@ INLINE void turn_back(const float *in, const vf *factors, size_t count, size_t w
             vf t[LANES];
 #pragma clang loop unroll(full)
             for (size_t i = 0; i < LANES; i++)
-                t[i] = i < depth ? load(in + (d + i) * BLOCK + j) * factors[j / LANES] : splat(0);
+                t[i] = i < depth ? load(in + (d + i) * QUERIES + j) * factors[j / LANES] : splat(0);
             EXCHANGE_ALL
 #pragma clang loop unroll(full)
             for (size_t i = 0; i < LANES; i++)
@@ -68,7 +66,7 @@ INLINE void unpack(const float *in, size_t count, size_t width, float *out, ptrd
 
 // MARK: softmax
 
-// scores [keys, BLOCK] → exp(scale * (score - max)) per lane; gives the sums. Causal: key j is seen from query j on;
+// scores [keys, QUERIES] → exp(scale * (score - max)) per lane; gives the sums. Causal: key j is seen from query j on;
 // the first lane is query `first`.
 INLINE void exponentials(
     const size_t vectors, float *scores, size_t keys, float scale, bool causal, size_t first, vf *sums) {
@@ -77,19 +75,19 @@ INLINE void exponentials(
         vi lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
         for (size_t j = first + 1; j < keys; j++)
             for (size_t v = 0; v < vectors; v++) {
-                float *p = scores + j * BLOCK + v * LANES;
+                float *p = scores + j * QUERIES + v * LANES;
                 vi seen = lane + (int32_t)(v * LANES) >= (vi){} + (int32_t)(j - first);
                 store(p, choose(seen, load(p), splat(-FLT_MAX)));
             }
     }
     for (size_t j = 0; j < keys; j++)
 #pragma clang loop unroll(full)
-        for (size_t v = 0; v < vectors; v++) top[v] = maximum(load(scores + j * BLOCK + v * LANES), top[v]);
+        for (size_t v = 0; v < vectors; v++) top[v] = maximum(load(scores + j * QUERIES + v * LANES), top[v]);
     sums[0] = sums[1] = splat(0);
     for (size_t j = 0; j < keys; j++)
 #pragma clang loop unroll(full)
         for (size_t v = 0; v < vectors; v++) {
-            float *p = scores + j * BLOCK + v * LANES;
+            float *p = scores + j * QUERIES + v * LANES;
             vf e = exp_v((load(p) - top[v]) * scale);
             store(p, e);
             sums[v] += e;
@@ -104,29 +102,29 @@ INLINE void softmax_powers(
 
 // MARK: forward. scratch: k, v if packed; a block's scores, queries and results, the last two turned
 
-size_t ck_attention_scratch(size_t keys, size_t width) { return 2 * whole(keys * width) + BLOCK * (keys + 2 * width); }
+static size_t k_attention_scratch(size_t keys, size_t width) { return 2 * whole(keys * width) + QUERIES * (keys + 2 * width); }
 
-INLINE void attention(
-    const int height, const int tile_width, ck_rows q, ck_rows k, ck_rows v, float *out, ptrdiff_t out_row, size_t first,
+static void k_attention(
+    ck_rows q, ck_rows k, ck_rows v, float *out, ptrdiff_t out_row, size_t first,
     size_t queries, size_t keys, size_t width, float scale, bool causal, float *scratch) {
     float *packed_k = scratch, *packed_v = packed_k + whole(keys * width), *scores = packed_v + whole(keys * width),
-          *qt = scores + BLOCK * keys, *results = qt + BLOCK * width;
+          *qt = scores + QUERIES * keys, *results = qt + QUERIES * width;
     if (keys * (size_t)k.row > SPAN) {
         pack(k, keys, width, width, packed_k);
         pack(v, keys, width, width, packed_v);
         k = (ck_rows){packed_k, (ptrdiff_t)width};
         v = (ck_rows){packed_v, (ptrdiff_t)width};
     }
-    for (size_t i = first; i < first + queries; i += BLOCK) {
-        size_t m = smaller(BLOCK, first + queries - i), columns = whole(m);
+    for (size_t i = first; i < first + queries; i += QUERIES) {
+        size_t m = smaller(QUERIES, first + queries - i), columns = whole(m);
         size_t seen = causal ? smaller(keys, i + m) : keys;
         vf factors[2];
         turn((ck_rows){q.base + (ptrdiff_t)i * q.row, q.row}, m, width, qt);
-        multiply(height, tile_width, zero, seen, columns, width, (Matrix){k.base, k.row, 1}, qt, BLOCK, scores, BLOCK);
+        multiply(zero, seen, columns, width, (Matrix){k.base, k.row, 1}, qt, QUERIES, scores, QUERIES);
         softmax_powers(scores, columns, seen, scale, causal, i, factors);
         factors[0] = 1.0f / factors[0], factors[1] = 1.0f / factors[1];
         multiply(
-            height, tile_width, zero, width, columns, seen, (Matrix){v.base, 1, v.row}, scores, BLOCK, results, BLOCK);
+            zero, width, columns, seen, (Matrix){v.base, 1, v.row}, scores, QUERIES, results, QUERIES);
         turn_back(results, factors, m, width, out + (ptrdiff_t)i * out_row, out_row);
     }
 }
@@ -146,61 +144,61 @@ INLINE Workspace workspace(size_t keys, size_t width, float *scratch) {
     w.dk = w.v + whole(keys * width);
     w.dv = w.dk + keys * w.lanes;
     w.weights = w.dv + keys * w.lanes;
-    w.slopes = w.weights + keys * BLOCK;
-    w.qt = w.slopes + keys * BLOCK;
-    w.dyt = w.qt + width * BLOCK;
-    w.dqt = w.dyt + width * BLOCK;
-    w.q = w.dqt + width * BLOCK;
-    w.dy = w.q + BLOCK * w.lanes;
+    w.slopes = w.weights + keys * QUERIES;
+    w.qt = w.slopes + keys * QUERIES;
+    w.dyt = w.qt + width * QUERIES;
+    w.dqt = w.dyt + width * QUERIES;
+    w.q = w.dqt + width * QUERIES;
+    w.dy = w.q + QUERIES * w.lanes;
     return w;
 }
 
-size_t ck_attention_backward_scratch(size_t keys, size_t width) {
-    return 2 * whole(keys * width) + 2 * keys * whole(width) + BLOCK * (2 * keys + 3 * width + 2 * whole(width));
+static size_t k_attention_backward_scratch(size_t keys, size_t width) {
+    return 2 * whole(keys * width) + 2 * keys * whole(width) + QUERIES * (2 * keys + 3 * width + 2 * whole(width));
 }
 
-KERNEL void ck_attention_backward_begin(ck_rows k, ck_rows v, size_t keys, size_t width, float *scratch) {
+static void k_attention_backward_begin(ck_rows k, ck_rows v, size_t keys, size_t width, float *scratch) {
     Workspace w = workspace(keys, width, scratch);
     pack(k, keys, width, width, w.k);
     pack(v, keys, width, width, w.v);
     memset(w.dk, 0, 2 * keys * w.lanes * sizeof(float));
 }
 
-KERNEL void ck_attention_backward_end(
+static void k_attention_backward_end(
     float *dk, ptrdiff_t dk_row, float *dv, ptrdiff_t dv_row, size_t keys, size_t width, float *scratch) {
     Workspace w = workspace(keys, width, scratch);
     unpack(w.dk, keys, width, dk, dk_row);
     unpack(w.dv, keys, width, dv, dv_row);
 }
 
-// weights → P, slopes dP → dS = P ∘ (dP - Σ P ∘ dP) · scale, all [keys, BLOCK].
+// weights → P, slopes dP → dS = P ∘ (dP - Σ P ∘ dP) · scale, all [keys, QUERIES].
 INLINE void slopes_of_scores(
     const size_t vectors, float *weights, float *slopes, size_t keys, float scale, const vf *sums) {
     vf factors[2] = {1.0f / sums[0], 1.0f / sums[1]}, means[2] = {splat(0), splat(0)};
     for (size_t j = 0; j < keys; j++)
 #pragma clang loop unroll(full)
         for (size_t v = 0; v < vectors; v++) {
-            float *p = weights + j * BLOCK + v * LANES;
+            float *p = weights + j * QUERIES + v * LANES;
             vf weight = load(p) * factors[v];
             store(p, weight);
-            means[v] = weight * load(slopes + j * BLOCK + v * LANES) + means[v];
+            means[v] = weight * load(slopes + j * QUERIES + v * LANES) + means[v];
         }
     for (size_t j = 0; j < keys; j++)
 #pragma clang loop unroll(full)
         for (size_t v = 0; v < vectors; v++) {
-            float *p = slopes + j * BLOCK + v * LANES;
-            store(p, load(weights + j * BLOCK + v * LANES) * ((load(p) - means[v]) * scale));
+            float *p = slopes + j * QUERIES + v * LANES;
+            store(p, load(weights + j * QUERIES + v * LANES) * ((load(p) - means[v]) * scale));
         }
 }
 
 // P = softmax(scale · q kᵀ); dP = dy vᵀ; dv += Pᵀ dy; dq = dS k; dk += dSᵀ q.
-INLINE void backward_queries(
-    const int height, const int tile_width, ck_rows dy, ck_rows q, float *dq, ptrdiff_t dq_row, size_t queries,
+static void k_attention_backward_queries(
+    ck_rows dy, ck_rows q, float *dq, ptrdiff_t dq_row, size_t queries,
     size_t keys, size_t width, float scale, bool causal, float *scratch) {
     Workspace w = workspace(keys, width, scratch);
     ptrdiff_t lanes = (ptrdiff_t)w.lanes, row = (ptrdiff_t)width;
-    for (size_t i = 0; i < queries; i += BLOCK) {
-        size_t m = smaller(BLOCK, queries - i), columns = whole(m);
+    for (size_t i = 0; i < queries; i += QUERIES) {
+        size_t m = smaller(QUERIES, queries - i), columns = whole(m);
         size_t seen = causal ? smaller(keys, i + m) : keys;
         ck_rows q_rows = {q.base + (ptrdiff_t)i * q.row, q.row}, dy_rows = {dy.base + (ptrdiff_t)i * dy.row, dy.row};
         vf sums[2], ones[2] = {splat(1), splat(1)};
@@ -208,58 +206,14 @@ INLINE void backward_queries(
         turn(dy_rows, m, width, w.dyt);
         pack(q_rows, m, width, w.lanes, w.q);
         pack(dy_rows, m, width, w.lanes, w.dy);
-        multiply(height, tile_width, zero, seen, columns, width, (Matrix){w.k, row, 1}, w.qt, BLOCK, w.weights, BLOCK);
-        multiply(height, tile_width, zero, seen, columns, width, (Matrix){w.v, row, 1}, w.dyt, BLOCK, w.slopes, BLOCK);
+        multiply(zero, seen, columns, width, (Matrix){w.k, row, 1}, w.qt, QUERIES, w.weights, QUERIES);
+        multiply(zero, seen, columns, width, (Matrix){w.v, row, 1}, w.dyt, QUERIES, w.slopes, QUERIES);
         softmax_powers(w.weights, columns, seen, scale, causal, i, sums);
         if (columns > LANES) slopes_of_scores(2, w.weights, w.slopes, seen, scale, sums);
         else slopes_of_scores(1, w.weights, w.slopes, seen, scale, sums);
-        multiply(height, tile_width, zero, width, columns, seen, (Matrix){w.k, 1, row}, w.slopes, BLOCK, w.dqt, BLOCK);
+        multiply(zero, width, columns, seen, (Matrix){w.k, 1, row}, w.slopes, QUERIES, w.dqt, QUERIES);
         turn_back(w.dqt, ones, m, width, dq + (ptrdiff_t)i * dq_row, dq_row);
-        multiply(height, tile_width, sum, seen, w.lanes, m, (Matrix){w.weights, BLOCK, 1}, w.dy, lanes, w.dv, lanes);
-        multiply(height, tile_width, sum, seen, w.lanes, m, (Matrix){w.slopes, BLOCK, 1}, w.q, lanes, w.dk, lanes);
+        multiply(sum, seen, w.lanes, m, (Matrix){w.weights, QUERIES, 1}, w.dy, lanes, w.dv, lanes);
+        multiply(sum, seen, w.lanes, m, (Matrix){w.slopes, QUERIES, 1}, w.q, lanes, w.dk, lanes);
     }
-}
-
-// MARK: one body per processor level, because the tile must fit the registers: 32 of 16 lanes, 16 of 8, 16 of 4
-
-#define ATTENTION(name, height, tile_width)                                                                            \
-    static void name##_forward(                                                                                        \
-        ck_rows q, ck_rows k, ck_rows v, float *out, ptrdiff_t out_row, size_t first, size_t queries, size_t keys,     \
-        size_t width, float scale, bool causal, float *scratch) {                                                      \
-        attention(                                                                                                     \
-            height, tile_width, q, k, v, out, out_row, first, queries, keys, width, scale, causal, scratch);           \
-    }
-#define BACKWARD(name, height, tile_width)                                                                             \
-    static void name##_backward(                                                                                       \
-        ck_rows dy, ck_rows q, float *dq, ptrdiff_t dq_row, size_t queries, size_t keys, size_t width, float scale,    \
-        bool causal, float *scratch) {                                                                                 \
-        backward_queries(height, tile_width, dy, q, dq, dq_row, queries, keys, width, scale, causal, scratch);         \
-    }
-
-ATTENTION(baseline, 2, 1)
-BACKWARD(baseline, 2, 1)
-#if defined(__x86_64__) && defined(__linux__)
-__attribute__((target("arch=x86-64-v3"))) ATTENTION(v3, 6, 1)
-__attribute__((target("arch=x86-64-v3"))) BACKWARD(v3, 6, 1)
-__attribute__((target("arch=x86-64-v4"))) ATTENTION(v4, 12, 2)
-__attribute__((target("arch=x86-64-v4"))) BACKWARD(v4, 12, 2)
-
-#define DISPATCH(suffix, ...)                                                                                          \
-    if (__builtin_cpu_supports("x86-64-v4")) v4_##suffix(__VA_ARGS__);                                                 \
-    else if (__builtin_cpu_supports("x86-64-v3")) v3_##suffix(__VA_ARGS__);                                            \
-    else baseline_##suffix(__VA_ARGS__);
-#else
-#define DISPATCH(suffix, ...) baseline_##suffix(__VA_ARGS__);
-#endif
-
-void ck_attention(
-    ck_rows q, ck_rows k, ck_rows v, float *out, ptrdiff_t out_row, size_t first, size_t queries, size_t keys,
-    size_t width, float scale, bool causal, float *scratch) {
-    DISPATCH(forward, q, k, v, out, out_row, first, queries, keys, width, scale, causal, scratch)
-}
-
-void ck_attention_backward_queries(
-    ck_rows dy, ck_rows q, float *dq, ptrdiff_t dq_row, size_t queries, size_t keys, size_t width, float scale,
-    bool causal, float *scratch) {
-    DISPATCH(backward, dy, q, dq, dq_row, queries, keys, width, scale, causal, scratch)
 }

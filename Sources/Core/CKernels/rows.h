@@ -3,7 +3,7 @@
 
 #pragma clang fp contract(fast)
 
-KERNEL void ck_add_row(const float *x, const float *row, float *y, size_t rows, size_t c) {
+static void k_add_row(const float *x, const float *row, float *y, size_t rows, size_t c) {
     for (size_t r = 0; r < rows; r++, x += c, y += c) {
         size_t i = 0;
         for (; i + LANES <= c; i += LANES) store(y + i, load(x + i) + load(row + i));
@@ -12,7 +12,7 @@ KERNEL void ck_add_row(const float *x, const float *row, float *y, size_t rows, 
 }
 
 // Four rows at a time into four accumulators, for one vector of channels after another.
-KERNEL void ck_column_sums(const float *x, size_t rows, size_t c, float *sums) {
+static void k_column_sums(const float *x, size_t rows, size_t c, float *sums) {
     for (size_t i = 0; i < c; i += LANES) {
         size_t n = c - i, r = 0;
         vf s0 = load_up_to(sums + i, n), s1 = splat(0), s2 = splat(0), s3 = splat(0);
@@ -34,7 +34,7 @@ INLINE vf square_of_difference(vf a, vf b, vf sum) {
     return d * d + sum;
 }
 
-KERNEL void ck_column_squares(const float *x, const float *centre, size_t rows, size_t c, float *sums) {
+static void k_column_squares(const float *x, const float *centre, size_t rows, size_t c, float *sums) {
     for (size_t i = 0; i < c; i += LANES) {
         size_t n = c - i, r = 0;
         vf m = load_up_to(centre + i, n);
@@ -53,12 +53,12 @@ KERNEL void ck_column_squares(const float *x, const float *centre, size_t rows, 
 }
 
 // 4096 elements are summed in four vectors, blocks of them in double.
-#define BLOCK 4096
+#define SUMMED 4096
 
-KERNEL double ck_sum(const float *x, size_t n) {
+static double k_sum(const float *x, size_t n) {
     double total = 0;
-    for (size_t start = 0; start < n; start += BLOCK) {
-        size_t end = n - start < BLOCK ? n : start + BLOCK, i = start;
+    for (size_t start = 0; start < n; start += SUMMED) {
+        size_t end = n - start < SUMMED ? n : start + SUMMED, i = start;
         vf s0 = splat(0), s1 = splat(0), s2 = splat(0), s3 = splat(0);
         for (; i + 4 * LANES <= end; i += 4 * LANES) {
             s0 += load(x + i);
@@ -72,10 +72,10 @@ KERNEL double ck_sum(const float *x, size_t n) {
     return total;
 }
 
-KERNEL double ck_dot(const float *a, const float *b, size_t n) {
+static double k_dot(const float *a, const float *b, size_t n) {
     double total = 0;
-    for (size_t start = 0; start < n; start += BLOCK) {
-        size_t end = n - start < BLOCK ? n : start + BLOCK, i = start;
+    for (size_t start = 0; start < n; start += SUMMED) {
+        size_t end = n - start < SUMMED ? n : start + SUMMED, i = start;
         vf s0 = splat(0), s1 = splat(0), s2 = splat(0), s3 = splat(0);
         for (; i + 4 * LANES <= end; i += 4 * LANES) {
             s0 = load(a + i) * load(b + i) + s0;

@@ -26,23 +26,23 @@
         store_some(y + i, expression, n - i);                                                                          \
     }
 
-KERNEL void ck_add(const float *in, const float *in2, float *y, size_t n) { MAP2(a + b) }
-KERNEL void ck_subtract(const float *in, const float *in2, float *y, size_t n) { MAP2(a - b) }
-KERNEL void ck_multiply(const float *in, const float *in2, float *y, size_t n) { MAP2(a * b) }
-KERNEL void ck_scale(const float *in, float factor, float *y, size_t n) { MAP1(a * factor) }
-KERNEL void ck_axpy(float alpha, const float *in, const float *in2, float *y, size_t n) { MAP2(a * alpha + b) }
+static void k_add(const float *in, const float *in2, float *y, size_t n) { MAP2(a + b) }
+static void k_subtract(const float *in, const float *in2, float *y, size_t n) { MAP2(a - b) }
+static void k_multiply(const float *in, const float *in2, float *y, size_t n) { MAP2(a * b) }
+static void k_scale(const float *in, float factor, float *y, size_t n) { MAP1(a * factor) }
+static void k_axpy(float alpha, const float *in, const float *in2, float *y, size_t n) { MAP2(a * alpha + b) }
 
-KERNEL void ck_exponential(const float *in, float *y, size_t n) { MAP1(exp_v(a)) }
-KERNEL void ck_silu(const float *in, float *y, size_t n) { MAP1(silu_v(a)) }
-KERNEL void ck_silu_backward(const float *in, const float *in2, float *y, size_t n) { MAP2(a * silu_slope_v(b)) }
-KERNEL void ck_gelu(const float *in, float *y, size_t n) { MAP1(gelu_v(a)) }
-KERNEL void ck_gelu_backward(const float *in, const float *in2, float *y, size_t n) { MAP2(a * gelu_slope_v(b)) }
-KERNEL void ck_quick_gelu(const float *in, float *y, size_t n) { MAP1(quick_gelu_v(a)) }
-KERNEL void ck_quick_gelu_backward(const float *in, const float *in2, float *y, size_t n) {
+static void k_exponential(const float *in, float *y, size_t n) { MAP1(exp_v(a)) }
+static void k_silu(const float *in, float *y, size_t n) { MAP1(silu_v(a)) }
+static void k_silu_backward(const float *in, const float *in2, float *y, size_t n) { MAP2(a * silu_slope_v(b)) }
+static void k_gelu(const float *in, float *y, size_t n) { MAP1(gelu_v(a)) }
+static void k_gelu_backward(const float *in, const float *in2, float *y, size_t n) { MAP2(a * gelu_slope_v(b)) }
+static void k_quick_gelu(const float *in, float *y, size_t n) { MAP1(quick_gelu_v(a)) }
+static void k_quick_gelu_backward(const float *in, const float *in2, float *y, size_t n) {
     MAP2(a * quick_gelu_slope_v(b))
 }
 
-KERNEL void ck_geglu(const float *x, float *out, size_t rows, size_t c) {
+static void k_geglu(const float *x, float *out, size_t rows, size_t c) {
     for (size_t r = 0; r < rows; r++) {
         const float *in = x + r * 2 * c, *in2 = in + c;
         float *y = out + r * c;
@@ -51,7 +51,7 @@ KERNEL void ck_geglu(const float *x, float *out, size_t rows, size_t c) {
     }
 }
 
-KERNEL void ck_geglu_backward(const float *dy, const float *x, float *dx, size_t rows, size_t c) {
+static void k_geglu_backward(const float *dy, const float *x, float *dx, size_t rows, size_t c) {
     for (size_t r = 0; r < rows; r++) {
         const float *value = x + r * 2 * c, *gate = value + c;
         float *dvalue = dx + r * 2 * c, *dgate = dvalue + c;

@@ -1,5 +1,3 @@
-#include <math.h>
-
 #include "CKernels.h"
 #include "vectors.h"
 
@@ -17,7 +15,7 @@ INLINE void normalise(
         }
 }
 
-KERNEL void ck_normalise(
+static void k_normalise(
     const float *x, const float *centre, const float *factor, const float *shift, float *y, size_t rows, size_t c,
     bool silu) {
     if (silu) normalise(x, centre, factor, shift, y, rows, c, true);
@@ -43,14 +41,14 @@ INLINE void normalise_backward(
     }
 }
 
-KERNEL void ck_normalise_backward(
+static void k_normalise_backward(
     const float *dy, const float *x, const float *centre, const float *rstd, const float *factor, const float *shift,
     float *dz, float *dweight, float *dbias, size_t rows, size_t c, bool silu) {
     if (silu) normalise_backward(dy, x, centre, rstd, factor, shift, dz, dweight, dbias, rows, c, true);
     else normalise_backward(dy, x, centre, rstd, factor, shift, dz, dweight, dbias, rows, c, false);
 }
 
-KERNEL void ck_normalise_backward_apply(
+static void k_normalise_backward_apply(
     const float *dz, const float *x, const float *centre, const float *factor, const float *slope, const float *shift,
     float *dx, size_t rows, size_t c) {
     for (size_t r = 0; r < rows; r++, dz += c, x += c, dx += c)
@@ -69,7 +67,7 @@ INLINE float row_sum(const float *x, size_t n) {
     return sum_lanes(sum);
 }
 
-KERNEL void ck_layer_norm(
+static void k_layer_norm(
     const float *x, const float *weight, const float *bias, float epsilon, float *y, float *mean, float *rstd,
     size_t rows, size_t c) {
     size_t whole = c / LANES * LANES;
@@ -95,7 +93,7 @@ KERNEL void ck_layer_norm(
     }
 }
 
-KERNEL void ck_layer_norm_backward(
+static void k_layer_norm_backward(
     const float *dy, const float *x, const float *weight, const float *mean, const float *rstd, float *dx,
     float *dweight, float *dbias, size_t rows, size_t c) {
     for (size_t r = 0; r < rows; r++, dy += c, x += c, dx += c) {

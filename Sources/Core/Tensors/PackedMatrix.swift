@@ -1,0 +1,95 @@
+internal import CKernels
+
+/// The weight of a frozen layer, packed once for products, in the precision it is multiplied in.
+///
+/// Only the packed copy is kept. A linear weight is [out, in], that of a convolution [out, kh, kw, in]; products take
+/// its rows as columns of their right side.
+public final class PackedMatrix: Sendable {
+    /// The shape of the weight.
+    public let shape: [Int]
+    /// How the numbers are kept.
+    public let precision: Precision
+    let panels: Storage
+
+    /// Packs `weight` [out, in] or [out, kh, kw, in].
+    public init(_ weight: Tensor, precision: Precision = .float32) {
+        precondition(weight.rank == 2 || weight.rank == 4, "a weight of shape \(weight.shape) cannot be packed")
+        (shape, self.precision) = (weight.shape, precision)
+        let (pieces, depth, columns) = PackedMatrix.sizes(weight.shape)
+        let isBrain = precision == .bf16
+        let stride = PackedMatrix.panelStride(pieces: pieces, depth: depth, isBrain: isBrain)
+        let storage = Storage(count: (columns + PackedMatrix.panel - 1) / PackedMatrix.panel * stride)
+        withExtendedLifetime(weight) {
+            let (from, to) = (weight.base, storage.base)
+            PackedMatrix.forPanels(columns: columns, stride: stride) { first, last in
+                ck.pack_panels(
+                    from + first * PackedMatrix.panel * pieces * depth, 1, pieces * depth, pieces, depth,
+                    min(columns, last * PackedMatrix.panel) - first * PackedMatrix.panel, isBrain, to + first * stride)
+            }
+        }
+        panels = storage
+    }
+
+    init(shape: [Int], precision: Precision, panels: Storage) {
+        (self.shape, self.precision, self.panels) = (shape, precision, panels)
+    }
+
+    /// The weight, unpacked; of bfloat16 as it was rounded.
+    public var weight: Tensor {
+        let (pieces, depth) = (pieces, depth)
+        return Tensor(shape) { out in
+            guard let to = out.baseAddress else { return }
+            Kernels.forPieces(of: outputs, size: Kernels.rowsPerChunk(width: pieces * depth, elements: 65536)) {
+                ck.unpack_panels(
+                    panels.base, pieces, depth, $0.lowerBound, $0.count, precision == .bf16,
+                    to + $0.lowerBound * pieces * depth)
+            }
+        }
+    }
+
+    /// Bytes that the matrix takes.
+    public var bytes: Int { panels.count * MemoryLayout<Float>.stride }
+
+    /// The packed matrix of the gradient of a product's left side: [in, out], or [in, kh, kw, out] turned round.
+    func turned() -> PackedMatrix {
+        let (pieces, depth, columns) = (pieces, depth, outputs)
+        let isBrain = precision == .bf16
+        let stride = PackedMatrix.panelStride(pieces: pieces, depth: columns, isBrain: isBrain)
+        let storage = Storage(count: (depth + PackedMatrix.panel - 1) / PackedMatrix.panel * stride)
+        let (from, to) = (panels.base, storage.base)
+        PackedMatrix.forPanels(columns: depth, stride: stride) {
+            ck.turn_panels(from, pieces, depth, columns, $0, $1, isBrain, to)
+        }
+        let turned = shape.count == 2 ? [depth, columns] : [depth, shape[1], shape[2], columns]
+        return PackedMatrix(shape: turned, precision: precision, panels: storage)
+    }
+
+    // MARK: sizes
+
+    /// Columns that are packed together.
+    static let panel = 32
+
+    /// Pieces of the inner axis: the taps of a convolution.
+    var pieces: Int { PackedMatrix.sizes(shape).pieces }
+    /// Length of a piece: channels going in.
+    var depth: Int { PackedMatrix.sizes(shape).depth }
+    /// Channels coming out.
+    var outputs: Int { shape[0] }
+
+    private static func sizes(_ shape: [Int]) -> (pieces: Int, depth: Int, columns: Int) {
+        shape.count == 2 ? (1, shape[1], shape[0]) : (shape[1] * shape[2], shape[3], shape[0])
+    }
+
+    /// Floats of a panel; pairs of bfloat16 are as long as a float.
+    static func panelStride(pieces: Int, depth: Int, isBrain: Bool) -> Int {
+        pieces * (isBrain ? (depth + 1) / 2 : depth) * panel
+    }
+
+    /// Runs `body` on ranges of panels, on the pool.
+    static func forPanels(columns: Int, stride: Int, _ body: (_ first: Int, _ last: Int) -> Void) {
+        let panels = (columns + panel - 1) / panel
+        Kernels.forPieces(of: panels, size: Kernels.rowsPerChunk(width: stride, elements: 32768)) {
+            body($0.lowerBound, $0.upperBound)
+        }
+    }
+}

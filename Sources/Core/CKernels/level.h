@@ -11,6 +11,7 @@
 #include "rows.h"
 #include "short_attention.h"
 #include "windows.h"
+#include "winograd.h"
 
 const ck_kernels LEVEL = {
     .name = NAME,
@@ -54,4 +55,9 @@ const ck_kernels LEVEL = {
     .short_attention = k_short_attention,
     .short_attention_backward = k_short_attention_backward,
     .gather_windows = k_gather_windows,
+    .winograd_gain = k_winograd_gain,
+    .winograd_weights_size = k_winograd_weights_size,
+    .winograd_weights = k_winograd_weights,
+    .winograd_plan = k_winograd_plan,
+    .winograd = k_winograd,
 };

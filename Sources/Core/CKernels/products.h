@@ -4,6 +4,9 @@
 // of the picture. The inner axis passes in blocks, so that a block of left rows stays in the second-level cache while
 // all panels pass over it.
 
+#ifndef PRODUCTS_H
+#define PRODUCTS_H
+
 #include "CKernels.h"
 #include "tiles.h"
 
@@ -466,3 +469,5 @@ static void k_product(ck_left a, ck_right b, ck_epilogue e, float *c, ptrdiff_t 
     else if (b.brain) multiply_panels(true, &a, &b, &e, c, c_row, m, columns);
     else multiply_panels(false, &a, &b, &e, c, c_row, m, columns);
 }
+
+#endif

@@ -195,6 +195,9 @@ extension Kernels {
             let term = Term(.plain(MatrixView(base: x, stride: depth)), RightMatrix(weight), depth)
             return product([term], m: rows, n: weight.outputs, epilogue, into: y)
         }
+        guard !isWorthWinograd(window, weight, epilogue, spread: spread, images: images) else {
+            return winograd(x, weight, epilogue, window, images: images, into: y)
+        }
         let zeros = Storage(count: depth)
         zeros.base.update(repeating: 0, count: depth)
         withExtendedLifetime(zeros) {

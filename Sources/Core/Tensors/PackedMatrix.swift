@@ -1,4 +1,5 @@
 internal import CKernels
+import Synchronization
 
 /// The weight of a frozen layer, packed once for products, in the precision it is multiplied in.
 ///
@@ -10,6 +11,13 @@ public final class PackedMatrix: Sendable {
     /// How the numbers are kept.
     public let precision: Precision
     let panels: Storage
+    /// What is made of the panels when it is first asked for, and kept.
+    private let kept = Mutex(Kept())
+
+    private struct Kept {
+        var winograd: Storage?
+        var turned: PackedMatrix?
+    }
 
     /// Packs `weight` [out, in] or [out, kh, kw, in].
     public init(_ weight: Tensor, precision: Precision = .float32) {
@@ -52,6 +60,7 @@ public final class PackedMatrix: Sendable {
 
     /// The packed matrix of the gradient of a product's left side: [in, out], or [in, kh, kw, out] turned round.
     func turned() -> PackedMatrix {
+        if let known = kept.withLock({ $0.turned }) { return known }
         let (pieces, depth, columns) = (pieces, depth, outputs)
         let isBrain = precision == .bf16
         let stride = PackedMatrix.panelStride(pieces: pieces, depth: columns, isBrain: isBrain)
@@ -60,8 +69,37 @@ public final class PackedMatrix: Sendable {
         PackedMatrix.forPanels(columns: depth, stride: stride) {
             ck.turn_panels(from, pieces, depth, columns, $0, $1, isBrain, to)
         }
-        let turned = shape.count == 2 ? [depth, columns] : [depth, shape[1], shape[2], columns]
-        return PackedMatrix(shape: turned, precision: precision, panels: storage)
+        let shape = shape.count == 2 ? [depth, columns] : [depth, shape[1], shape[2], columns]
+        let turned = PackedMatrix(shape: shape, precision: precision, panels: storage)
+        if storage.count <= PackedMatrix.keptAtMost / 8 { kept.withLock { $0.turned = turned } }
+        return turned
+    }
+
+    // MARK: Winograd
+
+    /// Floats of a transformed weight that is kept at most: 64 MiB. Larger ones are made anew for each product, which
+    /// costs it some 5 %.
+    static let keptAtMost = 16 << 20
+
+    /// The weight of a 3 × 3 or 3 × 1 kernel at Winograd's points.
+    func winogradWeights() -> Storage {
+        if let known = kept.withLock({ $0.winograd }) { return known }
+        let isSquare = shape[2] == 3
+        let (depth, isBrain) = (depth, precision == .bf16)
+        let size = ck.winograd_weights_size(depth, outputs, isSquare)
+        let weights = Storage(count: size)
+        let (from, to) = (panels.base, weights.base)
+        let stride = (isSquare ? 36 : 6) * depth * PackedMatrix.panel
+        PackedMatrix.forPanels(columns: outputs, stride: stride) {
+            ck.winograd_weights(from, isBrain, depth, isSquare, $0, $1, to)
+        }
+        if keepsWinograd { kept.withLock { $0.winograd = weights } }
+        return weights
+    }
+
+    /// Whether the transformed weight will be there the next time.
+    var keepsWinograd: Bool {
+        ck.winograd_weights_size(depth, outputs, shape[2] == 3) <= PackedMatrix.keptAtMost
     }
 
     // MARK: sizes

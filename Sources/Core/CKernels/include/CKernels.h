@@ -73,6 +73,12 @@ typedef struct {
     size_t out_height, out_width;
 } ck_window;
 
+// How a Winograd convolution is cut: `blocks` of up to `tiles` tiles and `panels` panels of 32 outputs (`groups` of
+// panels), each with `scratch` floats of memory of its own, aligned or not.
+typedef struct {
+    size_t tiles, panels, groups, blocks, scratch;
+} ck_winograd_plan;
+
 // MARK: the kernels
 
 typedef struct {
@@ -175,6 +181,22 @@ typedef struct {
 
     // Rows `first ..< first + rows` of the matrix [n * oh * ow, kh * kw * c] of windows over x [n, h, w, c].
     void (*_Nonnull gather_windows)(const float *x, const ck_window *window, size_t first, size_t rows, float *out);
+
+    // Winograd's F(4 × 4, 3 × 3) over pictures and F(4, 3) in time. `gain`: about how many times as fast as `product`
+    // it is, the weights being transformed before (`kept`) or for this call alone; 0 where the window does not fit.
+    float (*_Nonnull winograd_gain)(const ck_window *window, size_t images, size_t out, bool kept);
+    // Floats of the transformed weights of a 3 × 3 (`square`) or 3 × 1 kernel.
+    size_t (*_Nonnull winograd_weights_size)(size_t in, size_t out, bool square);
+    // Columns 32 · `first` ..< 32 · `last` of a packed weight, transformed.
+    void (*_Nonnull winograd_weights)(
+        const float *packed, bool brain, size_t in, bool square, size_t first, size_t last, float *u);
+    // A function of the sizes alone.
+    ck_winograd_plan (*_Nonnull winograd_plan)(const ck_window *window, size_t images, size_t out);
+    // Block `index` of the plan: its part of y [n, oh, ow, out] = x [n, h, w, in] under the kernel, and the epilogue's
+    // bias and addend, which may be y.
+    void (*_Nonnull winograd)(
+        const float *x, const ck_window *window, size_t images, const float *u, size_t out, ck_epilogue epilogue,
+        float *y, ck_winograd_plan plan, size_t index, float *scratch);
 } ck_kernels;
 
 // The table of level `index`, from the plainest (0, any processor) to the fastest; null beyond what this processor can.

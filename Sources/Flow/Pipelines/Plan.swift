@@ -51,7 +51,7 @@ public struct PlannedStep: Sendable {
     public let stage: StageKind
     /// All settings, defaults filled in, normalised to the type that the stage declares.
     public let settings: [String: Value]
-    /// Where each setting that a file gave was given.
+    /// Where each setting that the pipeline file or the model set gives is given.
     public let settingPlaces: [String: SourcePlace]
     /// By port, in order.
     public let inputs: [String: [PlannedInput]]

@@ -115,6 +115,7 @@ struct IncrementalTests {
         #expect(ran.filter { $0 != "scores" } == [TurnBox.robot, TurnBox.cat])
         let explanation = try workspace.explanation(TurnBox.cat)
         #expect(explanation.contains("setting precision changed from \"float32\" to \"bf16\""))
+        #expect(explanation.contains("after:  \"bf16\"  (p.yaml:16:56)"))
     }
 
     @Test("a precision in the model set: all that runs networks, but for the step whose own precision stays")
@@ -131,6 +132,7 @@ struct IncrementalTests {
         for step in ["appearance", "scores"] {
             let explanation = try workspace.explanation(step)
             #expect(explanation.contains("setting precision changed from \"float32\" to \"bf16\""))
+            #expect(explanation.contains("/models/tiny/model.yaml:13:12)"))
         }
         #expect(try workspace.motrans("get", "samples", "--pipeline", "p.yaml", "--to", "videos").status == 0)
         let videos = try FileManager.default.subpathsOfDirectory(

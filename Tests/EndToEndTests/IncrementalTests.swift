@@ -106,6 +106,47 @@ struct IncrementalTests {
         #expect(try workspace.stepsThatRan() == ["scores"])
     }
 
+    @Test("another precision of the samples: they run, and nothing above them")
+    func changedPrecision() throws {
+        let workspace = try Workspace(copyOf: TurnBox.done)
+        try workspace.edit("p.yaml", "inference-steps: 2}", "inference-steps: 2, precision: bf16}")
+        let ran = try workspace.stepsThatRan()
+        // The scores are cut off where both precisions give the same bytes.
+        #expect(ran.filter { $0 != "scores" } == [TurnBox.robot, TurnBox.cat])
+        let explanation = try workspace.explanation(TurnBox.cat)
+        #expect(explanation.contains("setting precision changed from \"float32\" to \"bf16\""))
+        #expect(explanation.contains("after:  \"bf16\"  (p.yaml:16:56)"))
+    }
+
+    @Test("a precision in the model set: all that runs networks, but for the step whose own precision stays")
+    func changedPrecisionOfModelSet() throws {
+        let workspace = try Workspace(copyOf: TurnBox.done)
+        // What was the default all along is no change.
+        try workspace.write("models/tiny/model.yaml", workspace.read("models/tiny/model.yaml") + "precision: float32\n")
+        #expect(try workspace.stepsThatRan() == [])
+        try workspace.edit("models/tiny/model.yaml", "precision: float32", "precision: bf16")
+        #expect(try workspace.motrans("models").output.contains("bf16"))
+        try workspace.edit(
+            "p.yaml", "motion: {steps: 2, rank: 2}", "embeddings: {precision: float32}\n  motion: {steps: 2, rank: 2}")
+        #expect(try workspace.stepsThatRan() == ["appearance", "motion", TurnBox.robot, TurnBox.cat, "scores"])
+        for step in ["appearance", "scores"] {
+            let explanation = try workspace.explanation(step)
+            #expect(explanation.contains("setting precision changed from \"float32\" to \"bf16\""))
+            #expect(explanation.contains("/models/tiny/model.yaml:13:12)"))
+        }
+        #expect(try workspace.motrans("get", "samples", "--pipeline", "p.yaml", "--to", "videos").status == 0)
+        let videos = try FileManager.default.subpathsOfDirectory(
+            atPath: workspace.folder.appending(path: "videos").path)
+        let video = try #require(videos.first { $0.hasSuffix(".mp4") })
+        let lineage = try workspace.motrans("lineage", "videos/\(video)", "--json").output
+        // Whichever made these bytes first: of the tiny model both may.
+        #expect(lineage.contains(#""precision":"\"bf16\"""#) || lineage.contains(#""precision":"\"float32\"""#))
+        #expect(lineage.contains(#""name":"kernels""#))
+        // Taken out again, it is what there was before.
+        try workspace.edit("models/tiny/model.yaml", "precision: bf16\n", "")
+        #expect(try workspace.stepsThatRan() == [])
+    }
+
     @Test("--force does named steps again; equal outputs stop the wave")
     func forced() throws {
         let workspace = try Workspace(copyOf: TurnBox.done)

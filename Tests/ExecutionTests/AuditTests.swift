@@ -58,6 +58,22 @@ struct AuditTests {
         #expect(throws: ExecutionError.self) { try engine.explain("nobody") }
     }
 
+    @Test("explain tells where a setting was given, then and now; the place alone changes no key")
+    func explainPlaces() async throws {
+        func steps(_ text: String, _ place: SourcePlace?) -> [PlannedStep] {
+            [.step("s", text: text, settingPlaces: place.map { ["text": $0] } ?? [:])]
+        }
+        try await bench.run(steps("A", nil))
+        try await bench.run(steps("B", SourcePlace(file: "model.yaml", line: 3, column: 12)))
+        let change = try #require(try bench.engine().explain("s").first?.changes.first)
+        #expect(change.placeBefore == nil && change.placeAfter == "model.yaml:3:12")
+        let flag = SourcePlace(file: "--set s.text=B", line: 1, column: 1)
+        #expect(try await bench.run(steps("B", flag)).report.summary == ["s: hit"])
+        try await bench.run(steps("C", flag))
+        let next = try #require(try bench.engine().explain("s").first?.changes.first)
+        #expect(next.placeAfter == "--set s.text=B" && next.placeBefore == "model.yaml:3:12")
+    }
+
     @Test("explain tells a changed fact of a clip by its file")
     func explainAttributes() async throws {
         let url = bench.folder.appending(path: "clip.mp4")

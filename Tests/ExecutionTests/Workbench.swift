@@ -173,13 +173,14 @@ extension PlannedStep {
         _ name: String, _ stage: StageKind = "join", text: String = "", after feeds: [String] = [],
         sources: [PlannedInput] = [], model: ModelSet? = nil, element: String? = nil, part: String? = nil,
         volatile: Bool = false,
-        outputs: [OutputPort] = [OutputPort("out", .file, help: "")], settings: [String: Value]? = nil
+        outputs: [OutputPort] = [OutputPort("out", .file, help: "")], settings: [String: Value]? = nil,
+        settingPlaces: [String: SourcePlace] = [:]
     ) -> PlannedStep {
         let place = SourcePlace(file: "test.yaml", line: 1, column: 1)
         let list = sources + feeds.map { PlannedInput.output(id($0), port: "out") }
         return PlannedStep(
             id: StepID(name, part: part), stage: stage, settings: settings ?? ["text": .string(text)],
-            settingPlaces: [:], inputs: list.isEmpty ? [:] : ["in": list], inputPlaces: [:],
+            settingPlaces: settingPlaces, inputs: list.isEmpty ? [:] : ["in": list], inputPlaces: [:],
             element: element.map { .map(["prompt": .string($0)]) }, elementPlace: nil, model: model,
             modelParts: model == nil ? [] : [.unet],
             outputs: outputs, isVolatile: volatile, place: place)

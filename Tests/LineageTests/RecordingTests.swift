@@ -20,7 +20,8 @@ import Testing
         let attempt = NewAttempt(
             run: run, step: "samples[2]", stage: "sampling", stageVersion: 3,
             record: try keyRecord(["stage": .string("sampling"), "settings.guidance": .double(12)]),
-            element: .map(["prompt": .string("a robot")]), cause: "settings.guidance: 9.0 → 12.0",
+            settingPlaces: ["guidance": "golf.yaml:3:21"], element: .map(["prompt": .string("a robot")]),
+            cause: "settings.guidance: 9.0 → 12.0",
             inputs: [
                 ArtifactUse(port: "motion", artifact: Digest(of: "m"), kind: .motionAdapter),
                 ArtifactUse(port: "references", position: 0, artifact: try clip.digest(), kind: .clips),

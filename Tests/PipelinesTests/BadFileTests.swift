@@ -29,6 +29,9 @@ import Testing
             tokenizer: shrink.txt
             recommended: {sampling: {guidance: -1, step: 3}, samplings: {}}
             """)
+        let parts = try String(contentsOf: work.root.appending(path: "models/tiny/model.yaml"), encoding: .utf8)
+        try work.write("models/tiny/half.yaml", parts + "\nprecision: bf17\n")
+        try work.write("models/tiny/sixteen.yaml", parts + "\nprecison: bf16\nprecision: 16\n")
         #expect(work.errors(Data(file.text.utf8), file.flags) == file.errors)
     }
 }
@@ -1766,12 +1769,86 @@ struct BadFile: Sendable, CustomTestStringConvertible {
                 wrong.yaml:5:40: error: stage sampling has no setting `step`
                   5 | recommended: {sampling: {guidance: -1, step: 3}, samplings: {}}
                     |                                        ^^^^
-                    = help: settings: prompt, motion, seeds, guidance, inference-steps, residual
+                    = help: settings: prompt, motion, seeds, guidance, inference-steps, residual, precision
                 wrong.yaml:5:50: error: there is no stage `samplings`
                   5 | recommended: {sampling: {guidance: -1, step: 3}, samplings: {}}
                     |                                                  ^^^^^^^^^
                     = help: did you mean `sampling`?
                 6 errors
+                """#),
+        BadFile(
+            name: "a model set with a precision that there is not",
+            text: #"""
+                version: 1
+                name: zigzag
+                model: models/tiny/half.yaml
+                template: motrans
+                motion: zigzagging
+                clips:
+                  - file: clips/a.mp4
+                    prompt: A red ball is zigzagging on the grass
+                prompts:
+                  - A blue robot is zigzagging in the snow
+
+                """#,
+            errors: #"""
+                models/tiny/half.yaml:11:12: error: `precision`: "bf17" is not one of float32, bf16
+                  11 | precision: bf17
+                     |            ^^^^
+                     = help: did you mean `bf16`?
+                """#),
+        BadFile(
+            name: "a model set with a misspelt precision, and one that is a number",
+            text: #"""
+                version: 1
+                name: zigzag
+                model: models/tiny/sixteen.yaml
+                template: motrans
+                motion: zigzagging
+                clips:
+                  - file: clips/a.mp4
+                    prompt: A red ball is zigzagging on the grass
+                prompts:
+                  - A blue robot is zigzagging in the snow
+
+                """#,
+            errors: #"""
+                models/tiny/sixteen.yaml:11:1: error: a model set has no key `precison`
+                  11 | precison: bf16
+                     | ^^^^^^^^
+                     = help: did you mean `precision`?
+                models/tiny/sixteen.yaml:12:12: error: `precision`: "16" is not one of float32, bf16
+                  12 | precision: 16
+                     |            ^^
+                2 errors
+                """#),
+        BadFile(
+            name: "a precision of a step that there is not, and of a step that has none",
+            text: #"""
+                version: 1
+                name: zigzag
+                model: tiny
+                template: motrans
+                motion: zigzagging
+                clips:
+                  - file: clips/a.mp4
+                    prompt: A red ball is zigzagging on the grass
+                prompts:
+                  - A blue robot is zigzagging in the snow
+                settings:
+                  frames: {precision: bf16}
+                  samples: {precision: bfloat16}
+
+                """#,
+            errors: #"""
+                p.yaml:12:12: error: stage frame-extraction has no setting `precision`
+                  12 |   frames: {precision: bf16}
+                     |            ^^^^^^^^^
+                     = help: settings: fps, size
+                p.yaml:13:24: error: `precision`: "bfloat16" is not one of float32, bf16
+                  13 |   samples: {precision: bfloat16}
+                     |                        ^^^^^^^^
+                2 errors
                 """#),
         BadFile(
             name: "a tab",

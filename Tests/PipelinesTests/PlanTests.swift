@@ -127,6 +127,40 @@ extension PlannedStep {
         #expect(try guidance("settings: {s: {guidance: 7}}\n", ["s.guidance=9"]) == .double(9))
     }
 
+    @Test("a model set's precision is what its stages use, below what it recommends for one and what the file says")
+    func precision() throws {
+        let work = try Workplace()
+        let set = try String(contentsOf: work.root.appending(path: "models/tiny/model.yaml"), encoding: .utf8)
+        func precisions(_ line: String, _ text: String = "", _ flags: [String] = []) throws -> [String] {
+            try work.write("models/tiny/model.yaml", set + "\n" + line)
+            return try work.plan(graph + "template: motrans\n" + text, flags).steps.map { step in
+                guard case .string(let precision)? = step.settings["precision"] else { return "-" }
+                return precision
+            }
+        }
+        let (whole, half) = ("float32", "bf16")
+        #expect(try precisions("") == ["-", "-", whole, whole, whole, whole, whole, whole])
+        #expect(try precisions("precision: bf16") == ["-", "-", half, half, half, half, half, half])
+        #expect(
+            try precisions("  image-embedding: {precision: float32}\nprecision: bf16")
+                == ["-", "-", half, whole, half, half, half, half])
+        #expect(
+            try precisions("precision: bf16", "settings: {motion: {precision: float32}}")
+                == ["-", "-", half, half, whole, half, half, half])
+        #expect(
+            try precisions(
+                "precision: bf16", "defaults: {sampling: {precision: float32}}", ["scores.precision=float32"])
+                == ["-", "-", half, half, half, whole, whole, whole])
+        #expect(try work.reader().modelSet(work.root.appending(path: "models/tiny")).precision == half)
+
+        let plan = try work.plan(graph + "template: motrans\nsettings: {motion: {precision: float32}}")
+        let file = work.root.appending(path: "models/tiny/model.yaml").path(percentEncoded: false)
+        #expect(plan["scores"]?.settingPlaces["precision"] == SourcePlace(file: file, line: 11, column: 12))
+        #expect(
+            plan["motion"]?.settingPlaces["precision"] == SourcePlace(file: "p.yaml", line: 7, column: 32))
+        #expect(plan["frames"]?.settingPlaces["precision"] == nil)
+    }
+
     @Test("flags replace parameters too, and are typed by what they set")
     func flags() throws {
         let work = try Workplace()

@@ -30,6 +30,7 @@ import Testing
             "{}", "{version: 2}", "{version: 1, clips: [{file: a}]}", "{version: 1, clips: []}",
             "{version: 1, defaults: {sampling: {guidances: 1}}}", "{version: 1, defaults: {sampling: {guidance: -1}}}",
             "{version: 1, defaults: {sampling: {residual: none}}}", "{version: 1, defaults: {sample: {}}}",
+            "{version: 1, defaults: {image-embedding: {precision: bf17}}}",
             "{version: 1, steps: {a: {stage: samplings}}}", "{version: 1, steps: {a: {stage: frame-extraction}}}",
             "{version: 1, steps: {a: {stage: sampling, input: {}}}}",
             "{version: 1, steps: {a: {stage: sampling, inputs: {video: x}}}}",

@@ -80,6 +80,8 @@ struct Workplace: ~Copyable {
 
 /// Stages that do nothing, with the ports and some of the settings of the real ones.
 enum FakeStages {
+    enum Precision: String, SettingChoice { case float32, bf16 }
+
     static let table = StageTable([
         StageDescriptor(FrameExtraction.self), StageDescriptor(Recaption.self), StageDescriptor(Spatial.self),
         StageDescriptor(Embedding.self), StageDescriptor(Motion.self), StageDescriptor(Sampling.self),
@@ -128,6 +130,7 @@ enum FakeStages {
             @Setting("steps", in: 1...10_000_000) var steps = 600
             @Setting("rank", in: 1...4096) var rank = 32
             @Setting("dropout", in: 0...0.99) var loraDropout = 0.0
+            @Setting("precision") var precision = Precision.float32
         }
         static let kind: StageKind = "spatial-lora-training"
         static let inputs = [
@@ -142,7 +145,9 @@ enum FakeStages {
     }
 
     struct Embedding: FakeStage {
-        struct Settings: StageSettings {}
+        struct Settings: StageSettings {
+            @Setting("precision") var precision = Precision.float32
+        }
         static let kind: StageKind = "image-embedding"
         static let inputs = [InputPort("frames", .frames, help: "decoded clips")]
         static let outputs = [OutputPort("embeddings", .embeddings, help: "embeddings")]
@@ -159,6 +164,7 @@ enum FakeStages {
             @Setting("enhancer") var enhancer = true
             @Setting("debiased", in: 0...1000) var debiasedWeight = 0.0
             @Setting("dropout", in: 0...0.99) var loraDropout = 0.0
+            @Setting("precision") var precision = Precision.float32
         }
         static let kind: StageKind = "motion-training"
         static let inputs = [
@@ -179,6 +185,7 @@ enum FakeStages {
             @Setting("guidance", in: 0...1000) var guidance = 12.0
             @Setting("denoising steps", in: 1...1000) var inferenceSteps = 30
             @Setting("residual") var residual = Residual.recompute
+            @Setting("precision") var precision = Precision.float32
         }
         static let kind: StageKind = "sampling"
         static let element: ElementKind? = .prompt
@@ -199,7 +206,9 @@ enum FakeStages {
     }
 
     struct Scoring: FakeStage {
-        struct Settings: StageSettings {}
+        struct Settings: StageSettings {
+            @Setting("precision") var precision = Precision.float32
+        }
         static let kind: StageKind = "metric-scoring"
         static let inputs = [
             InputPort("videos", .videos, takesMany: true, help: "videos"),

@@ -45,14 +45,19 @@ struct ExplainCommand: ParsableCommand {
         if explanation.changes.isEmpty { lines.append("  the same key: \(newer.key.short)") }
         for change in explanation.changes {
             lines.append("  \(change.change.description)")
-            if let before = change.change.before { lines.append("    before: \(KeyChange.text(before))") }
-            if let after = change.change.after { lines.append("    after:  \(KeyChange.text(after))") }
+            lines += told("before: ", change.change.before, change.placeBefore)
+            lines += told("after:  ", change.change.after, change.placeAfter)
             lines += change.sources.map { source in
                 "    \(source.name): \(source.before ?? "new") → \(source.after ?? "gone")"
             }
             for upstream in change.upstream { lines += text(upstream).map { "    " + $0 } }
         }
         return lines
+    }
+
+    /// A line with a value and where it was given, none without a value.
+    private func told(_ label: String, _ value: Value?, _ place: String?) -> [String] {
+        value.map { ["    \(label)\(KeyChange.text($0))" + (place.map { "  (\($0))" } ?? "")] } ?? []
     }
 
     private func fields(_ explanation: Explanation) -> [(String, Value)] {
@@ -74,6 +79,7 @@ struct ExplainCommand: ParsableCommand {
         .map([
             "field": .string(change.change.field), "text": .string(change.change.description),
             "before": change.change.before ?? .null, "after": change.change.after ?? .null,
+            "place_before": JSON.optional(change.placeBefore), "place_after": JSON.optional(change.placeAfter),
             "upstream": .list(
                 change.upstream.map { .map(Dictionary(uniqueKeysWithValues: fields($0))) }),
             "sources": .list(

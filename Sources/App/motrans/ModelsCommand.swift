@@ -21,10 +21,16 @@ struct ModelsCommand: ParsableCommand {
         func run() throws {
             let console = Console()
             let reader = pipelineOptions.reader()
-            let found = reader.modelFolders.flatMap(ModelsCommand.sets)
+            let found = reader.modelFolders.flatMap(ModelsCommand.sets).map { set in
+                // What is wrong with a set is told by `check`; it has its line here all the same.
+                (name: set.name, precision: (try? reader.modelSet(set.file))?.precision, file: set.file)
+            }
             guard !json else {
                 let sets: [Value] = found.map {
-                    .map(["name": .string($0.name), "file": .string($0.file.relativePath)])
+                    .map([
+                        "name": .string($0.name), "precision": JSON.optional($0.precision),
+                        "file": .string($0.file.relativePath),
+                    ])
                 }
                 return console.result(JSON.document([("models", .list(sets))]))
             }
@@ -33,8 +39,8 @@ struct ModelsCommand: ParsableCommand {
                 return console.note(
                     "no model set in \(places); `motrans models init tiny models/tiny --seed 1` makes one")
             }
-            var table = Table([("name", .left), ("file", .left)])
-            for set in found { table.add([set.name, set.file.relativePath]) }
+            var table = Table([("name", .left), ("precision", .left), ("file", .left)])
+            for set in found { table.add([set.name, set.precision ?? "–", set.file.relativePath]) }
             console.result(table.text)
         }
     }
@@ -74,8 +80,14 @@ struct ModelsCommand: ParsableCommand {
                         "folder": .string(folder.relativePath), "problems": .list(wrong.map(Value.string)),
                     ]))
             }
-            console.result(
-                json ? JSON.document([("name", .string(model.name)), ("parts", .list(parts))]) : table.text)
+            if json {
+                let precision = JSON.optional(model.precision)
+                console.result(
+                    JSON.document([("name", .string(model.name)), ("precision", precision), ("parts", .list(parts))]))
+            } else {
+                console.result(table.text)
+                if let precision = model.precision { console.result("\nprecision: \(precision)") }
+            }
             guard problems.isEmpty else {
                 throw CommandFailure(
                     status: .usage,

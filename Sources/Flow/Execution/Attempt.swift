@@ -92,7 +92,8 @@ struct Attempt: Sendable {
         }
         return NewAttempt(
             run: run, step: step.id.description, stage: step.stage.name, stageVersion: stage.version,
-            record: key.record, element: step.element, cause: cause.description, inputs: inputs, models: models)
+            record: key.record, settingPlaces: step.settingPlaces.mapValues(\.description), element: step.element,
+            cause: cause.description, inputs: inputs, models: models)
     }
 
     private func digest(of input: PlannedInput) -> Digest {

@@ -97,7 +97,12 @@ private struct Explainer {
         _ change: KeyChange, _ newer: AttemptRecord, _ older: AttemptRecord?
     ) throws -> Explanation.Change {
         guard case .input(let port) = change.subject else {
-            return Explanation.Change(change: change, upstream: [], sources: [])
+            func place(_ attempt: AttemptRecord?) -> String? {
+                guard case .setting(let name) = change.subject else { return nil }
+                return attempt?.attempt.settingPlaces[name]
+            }
+            return Explanation.Change(
+                change: change, placeBefore: place(older), placeAfter: place(newer), upstream: [], sources: [])
         }
         func artifacts(_ attempt: AttemptRecord?) -> [Digest] {
             (attempt?.attempt.inputs ?? []).filter { $0.port == port }.sorted { $0.position < $1.position }
@@ -119,7 +124,8 @@ private struct Explainer {
                 sources += try sourceChanges(from: old, to: new)
             }
         }
-        return Explanation.Change(change: change, upstream: upstream, sources: sources)
+        return Explanation.Change(
+            change: change, placeBefore: nil, placeAfter: nil, upstream: upstream, sources: sources)
     }
 
     /// The attempt that gave an artifact, as it was when another attempt used it.

@@ -24,6 +24,10 @@ public struct Explanation: Sendable {
     public struct Change: Sendable {
         /// What changed.
         public let change: KeyChange
+        /// For a setting, where the value before was given; nil when nobody gave it, so that it was the default.
+        public let placeBefore: String?
+        /// The same of the value after.
+        public let placeAfter: String?
         /// For an input that steps gave: why they gave something else.
         public let upstream: [Explanation]
         /// For an input of the user's: what differs in it.

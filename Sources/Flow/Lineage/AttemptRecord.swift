@@ -82,6 +82,8 @@ public struct NewAttempt: Hashable, Sendable {
     public var stageVersion: Int
     /// All that decides the output; its digest is the key.
     public var record: KeyRecord
+    /// Where each setting that a file or a flag gave was given: `p.yaml:14:30`; never part of the key.
+    public var settingPlaces: [String: String]
     /// The element of the step's for-each.
     public var element: Value?
     /// Why it runs.
@@ -95,14 +97,16 @@ public struct NewAttempt: Hashable, Sendable {
 
     /// An attempt as it is.
     public init(
-        run: RunID, step: String, stage: String, stageVersion: Int, record: KeyRecord, element: Value? = nil,
-        cause: String, inputs: [ArtifactUse] = [], models: [ModelUse] = [], started: Date = Date()
+        run: RunID, step: String, stage: String, stageVersion: Int, record: KeyRecord,
+        settingPlaces: [String: String] = [:], element: Value? = nil, cause: String, inputs: [ArtifactUse] = [],
+        models: [ModelUse] = [], started: Date = Date()
     ) {
         self.run = run
         self.step = step
         self.stage = stage
         self.stageVersion = stageVersion
         self.record = record
+        self.settingPlaces = settingPlaces
         self.element = element
         self.cause = cause
         self.inputs = inputs

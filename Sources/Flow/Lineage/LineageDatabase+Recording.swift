@@ -61,15 +61,17 @@ extension LineageDatabase {
     public func begin(_ attempt: NewAttempt) throws -> AttemptID {
         let id = AttemptID(at: attempt.started)
         let element = try attempt.element?.databaseText(of: "an element")
+        let places = try Value.map(attempt.settingPlaces.mapValues(Value.string)).databaseText(of: "places of settings")
         try write("record the attempt", durable: false) { database in
             try database.run(
                 """
-                INSERT INTO attempts (id, run, step, stage, stage_version, key, record, element, cause, outcome, started)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)
+                INSERT INTO attempts (id, run, step, stage, stage_version, key, record, setting_places, element, cause,
+                    outcome, started)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)
                 """,
                 [
                     id.text, attempt.run.text, attempt.step, attempt.stage, attempt.stageVersion,
-                    attempt.record.digest.hex, attempt.record.text, element, attempt.cause,
+                    attempt.record.digest.hex, attempt.record.text, places, element, attempt.cause,
                     attempt.started.milliseconds,
                 ])
             for input in attempt.inputs { try database.insert(input, of: id, into: "attempt_inputs") }

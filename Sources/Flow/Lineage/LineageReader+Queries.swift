@@ -123,12 +123,14 @@ extension LineageReader {
 
     func attempt(_ row: Row) throws -> AttemptRecord {
         let id: String = row["id"]
+        let places = try Value(databaseText: row["setting_places"], of: "the places of settings of attempt \(id)")
         let models = try database.rows("SELECT * FROM attempt_models WHERE attempt = ? ORDER BY part", [id])
         return AttemptRecord(
             id: AttemptID(id),
             attempt: NewAttempt(
                 run: RunID(row["run"]), step: row["step"], stage: row["stage"], stageVersion: row["stage_version"],
                 record: try record(row["record"], of: id),
+                settingPlaces: places.map?.compactMapValues(\.string) ?? [:],
                 element: try (row["element"] as String?).map {
                     try Value(databaseText: $0, of: "the element of attempt \(id)")
                 },

@@ -16,6 +16,7 @@ struct Schema: Sendable {
     static let current = Schema(migrations: [
         { try $0.execute(sql: version1) },
         { try $0.execute(sql: "ALTER TABLE runs ADD COLUMN environment TEXT NOT NULL DEFAULT '{}'") },
+        { try $0.execute(sql: "ALTER TABLE attempts ADD COLUMN setting_places TEXT NOT NULL DEFAULT '{}'") },
     ])
 
     var version: Int { migrations.count }

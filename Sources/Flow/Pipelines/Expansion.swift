@@ -18,6 +18,15 @@ struct Coordinate: Hashable {
     var element: Int?
 }
 
+/// The model set of a step.
+private struct NamedModelSet {
+    let set: ModelSet
+    /// Where the set says what it recommends.
+    let recommendedPlaces: [StageKind: [String: Place]]
+    /// Where the pipeline file names it.
+    let place: Place
+}
+
 /// A declared step with what it is multiplied by.
 private struct Multiplied {
     /// Its own axes and those of all that feeds it.
@@ -54,7 +63,7 @@ extension Planner {
                 let element = element(coordinate, of: declaration)
                 guard
                     let settings = settings(
-                        of: declaration, stage, model: model?.set, element: element, coordinate, &cache)
+                        of: declaration, stage, model: model, element: element, coordinate, &cache)
                 else { continue }
                 let inputs = inputs(of: declaration, coordinate, multiplied)
                 let parts = modelParts(stage, settings.values, model, declaration)
@@ -190,12 +199,15 @@ extension Planner {
     // MARK: Settings
 
     private func settings(
-        of declaration: StepDeclaration, _ stage: StageDescriptor, model: ModelSet?, element: Element?,
+        of declaration: StepDeclaration, _ stage: StageDescriptor, model: NamedModelSet?, element: Element?,
         _ coordinate: Coordinate, _ cache: inout [Int: (Value, Place)?]
     ) -> (values: [String: Value], places: [String: Place])? {
         var values = Dictionary(uniqueKeysWithValues: stage.settings.map { ($0.name, $0.defaultValue) })
         var places: [String: Place] = [:]
-        for (name, value) in model?.recommended[stage.kind] ?? [:] { values[name] = value }
+        if let model {
+            values.merge(model.set.recommended[stage.kind] ?? [:]) { $1 }
+            places = model.recommendedPlaces[stage.kind] ?? [:]
+        }
         if stage.declaresOwnPorts {
             // Ports that a step names itself decide what its program sees, so they are settings: they enter the key.
             if stage.setting("inputs") != nil {
@@ -243,7 +255,7 @@ extension Planner {
 
     private func model(
         of declaration: StepDeclaration, _ stage: StageDescriptor, fileModel: Written?, scope: Scope
-    ) -> (set: ModelSet, place: Place)? {
+    ) -> NamedModelSet? {
         let written: Written
         let understood: Scope
         if let own = declaration.model {
@@ -255,15 +267,16 @@ extension Planner {
         } else {
             return nil
         }
-        guard let set = model(written, in: understood) else { return nil }
+        guard let model = model(written, in: understood) else { return nil }
         // A template only passes it on; the line to change is the file's.
         let isReference = written.text.flatMap(Reference.whole) != nil
-        return (set, isReference ? fileModel?.place ?? written.place : written.place)
+        return NamedModelSet(
+            set: model.set, recommendedPlaces: model.places,
+            place: isReference ? fileModel?.place ?? written.place : written.place)
     }
 
     private func modelParts(
-        _ stage: StageDescriptor, _ settings: [String: Value], _ model: (set: ModelSet, place: Place)?,
-        _ declaration: StepDeclaration
+        _ stage: StageDescriptor, _ settings: [String: Value], _ model: NamedModelSet?, _ declaration: StepDeclaration
     ) -> [ModelPart] {
         guard let parts = try? stage.modelParts(settings) else { return [] }
         guard !parts.isEmpty else { return [] }

@@ -4,6 +4,18 @@ import StageKit
 
 // A model set is a YAML file: a name, a folder for each part, and settings that suit it.
 
+/// A model set, and where it says each setting that it recommends.
+struct PlacedModelSet {
+    let set: ModelSet
+    let places: [StageKind: [String: Place]]
+}
+
+/// A setting that a model set recommends.
+private struct Recommendation {
+    let value: Value
+    let place: Place
+}
+
 extension Planner {
     /// A model set that somebody asked for by its path alone.
     func modelSet(_ file: URL, named name: String) throws(PipelineError) -> ModelSet {
@@ -14,10 +26,10 @@ extension Planner {
             shown = "\(name.hasSuffix("/") ? String(name.dropLast()) : name)/model.yaml"
         }
         let data = try SourceText.load(path, named: shown)
-        guard let set = modelSet(data, named: shown, in: path.deletingLastPathComponent()), problems.isEmpty else {
+        guard let model = modelSet(data, named: shown, in: path.deletingLastPathComponent()), problems.isEmpty else {
             throw .invalid(problems.sorted)
         }
-        return set
+        return model.set
     }
 
     private func isExistingFolder(_ url: URL) -> Bool {
@@ -27,13 +39,13 @@ extension Planner {
     }
 
     /// The model set that a pipeline file names: a path, or a name in the model folders.
-    func model(_ written: Written, in scope: Scope) -> ModelSet? {
+    func model(_ written: Written, in scope: Scope) -> PlacedModelSet? {
         if let text = written.text, let reference = Reference.whole(text), reference.path.count == 1,
             let parameter = scope.parameters[reference.name], parameter.type == .model
         {
             parameter.isUsed = true
-            guard case .model(let set, _) = bound(parameter) else { return nil }
-            return set
+            guard case .model(let model, _) = bound(parameter) else { return nil }
+            return model
         }
         guard let resolved = resolved(written, in: scope, item: nil), let name = text(resolved, "`model`") else {
             return nil
@@ -67,17 +79,18 @@ extension Planner {
             file = found
         }
         if let known = modelSets[file] { return known }
-        var set: ModelSet?
+        var model: PlacedModelSet?
         do throws(PipelineError) {
             let shown =
                 name.contains("/") || name.hasSuffix("ml")
                 ? relativeName(name, file, resolved) : file.path(percentEncoded: false)
-            set = modelSet(try SourceText.load(file, named: shown), named: shown, in: file.deletingLastPathComponent())
+            model = modelSet(
+                try SourceText.load(file, named: shown), named: shown, in: file.deletingLastPathComponent())
         } catch {
             problems.add(resolved.place, "the model `\(name)` cannot be read: \(error.reason)")
         }
-        modelSets[file] = .some(set)
-        return set
+        modelSets[file] = .some(model)
+        return model
     }
 
     private func relativeName(_ name: String, _ file: URL, _ written: Written) -> String {
@@ -115,7 +128,7 @@ extension Planner {
         return names.sorted()
     }
 
-    private func modelSet(_ data: Data, named name: String, in folder: URL) -> ModelSet? {
+    private func modelSet(_ data: Data, named name: String, in folder: URL) -> PlacedModelSet? {
         guard let source = YAMLReader.source(data, named: name, in: folder, problems),
             let written = YAMLReader.document(source, problems)
         else { return nil }
@@ -126,7 +139,8 @@ extension Planner {
         }
         let parts = ModelPart.allCases.map(\.rawValue)
         allow(
-            ["name", "description", "notice", "diffusers", "parts", "recommended"] + parts, in: written.entries,
+            ["name", "description", "notice", "diffusers", "parts", "precision", "recommended"] + parts,
+            in: written.entries,
             of: "a model set")
         var folders: [ModelPart: URL] = [:]
         if let diffusers = written["diffusers"] { addDiffusers(diffusers, to: &folders) }
@@ -154,14 +168,15 @@ extension Planner {
                 Place(source), "the model set has no parts",
                 help: ["add `diffusers: FOLDER`, or a folder for each of \(parts.joined(separator: ", "))"])
         }
-        let recommended = recommended(written["recommended"])
+        let recommended = recommended(by: written)
         guard problems.count == before else { return nil }
         let standard =
             (name as NSString).lastPathComponent == "model.yaml"
             ? folder.lastPathComponent : ((name as NSString).lastPathComponent as NSString).deletingPathExtension
-        return ModelSet(
-            name: written["name"].flatMap { text($0, "`name`") } ?? standard, folders: folders, recommended: recommended
-        )
+        let set = ModelSet(
+            name: written["name"].flatMap { text($0, "`name`") } ?? standard, folders: folders,
+            recommended: recommended.mapValues { $0.mapValues(\.value) }, precision: written["precision"]?.text)
+        return PlacedModelSet(set: set, places: recommended.mapValues { $0.mapValues(\.place) })
     }
 
     /// One folder as `save_pretrained` writes a whole pipeline.
@@ -183,17 +198,25 @@ extension Planner {
         }
     }
 
-    private func recommended(_ written: Written?) -> [StageKind: [String: Value]] {
-        guard let written else { return [:] }
-        var recommended: [StageKind: [String: Value]] = [:]
+    /// What the set recommends: its `precision` to every stage that has the setting, which knows the words that are
+    /// allowed; above that, what it says of one kind of stage.
+    private func recommended(by set: Written) -> [StageKind: [String: Recommendation]] {
+        var recommended: [StageKind: [String: Recommendation]] = [:]
+        func recommend(_ written: Written, _ spec: SettingSpec, to stage: StageDescriptor) {
+            guard let value = normalised(written, spec) else { return }
+            recommended[stage.kind, default: [:]][spec.name] = Recommendation(value: value, place: written.place)
+        }
+        if let precision = set["precision"] {
+            for stage in reader.stages.stages {
+                if let spec = stage.setting("precision") { recommend(precision, spec, to: stage) }
+            }
+        }
+        guard let written = set["recommended"] else { return recommended }
         for entry in entries(written, "`recommended`") {
             guard let stage = stage(entry.name, at: entry.keyPlace) else { continue }
-            var values: [String: Value] = [:]
             for setting in entries(entry.value, "the settings of `\(entry.name)`") {
-                guard let spec = spec(setting, of: stage) else { continue }
-                values[setting.name] = normalised(setting.value, spec)
+                if let spec = spec(setting, of: stage) { recommend(setting.value, spec, to: stage) }
             }
-            recommended[stage.kind] = values
         }
         return recommended
     }

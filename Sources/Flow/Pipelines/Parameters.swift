@@ -65,7 +65,7 @@ enum Bound {
     /// Plain data without references. Prompts are maps with `prompt` and maybe `entity`.
     case data(Written)
     case source(PlacedSource)
-    case model(ModelSet, Place)
+    case model(PlacedModelSet, Place)
     /// What was said of it is wrong, and was reported.
     case failed
 }

@@ -2,8 +2,8 @@ public import Artifacts
 public import StageKit
 
 /// A place in a file: what an error points at.
-public struct SourcePlace: Hashable, Sendable {
-    /// The file as the user named it.
+public struct SourcePlace: Hashable, Sendable, CustomStringConvertible {
+    /// The file as the user named it, or the flag that stands for one: `--set motion.rank=8`.
     public let file: String
     /// From 1.
     public let line: Int
@@ -16,6 +16,9 @@ public struct SourcePlace: Hashable, Sendable {
         self.line = line
         self.column = column
     }
+
+    /// `p.yaml:14:30`, or the flag.
+    public var description: String { file.hasPrefix("--set ") ? file : "\(file):\(line):\(column)" }
 }
 
 /// The name of a step in a plan: `motion`, or `samples[a-cat]` for an element, or `motion[rank=8]` for a matrix cell.
@@ -51,7 +54,7 @@ public struct PlannedStep: Sendable {
     public let stage: StageKind
     /// All settings, defaults filled in, normalised to the type that the stage declares.
     public let settings: [String: Value]
-    /// Where each setting that a file gave was given.
+    /// Where each setting that the pipeline file or the model set gives is given.
     public let settingPlaces: [String: SourcePlace]
     /// By port, in order.
     public let inputs: [String: [PlannedInput]]

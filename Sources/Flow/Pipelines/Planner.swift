@@ -17,7 +17,7 @@ final class Planner {
     /// Parameters being resolved, outermost first.
     var resolving: [Parameter] = []
     var usedEnvironment: [String: String] = [:]
-    var modelSets: [URL: ModelSet?] = [:]
+    var modelSets: [URL: PlacedModelSet?] = [:]
     /// Parameters look back at their scopes, which nobody else keeps.
     var scopes: [Scope] = []
     var declarations: [StepDeclaration] = []

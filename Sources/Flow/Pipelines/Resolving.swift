@@ -104,7 +104,7 @@ extension Planner {
             case .source:
                 problems.add(place, "`${\(reference.name)}` is files: it can be an input, not a value")
                 return nil
-            case .model(let set, _): base = Written(content: .scalar(set.name, isPlain: false), place: place)
+            case .model(let model, _): base = Written(content: .scalar(model.set.name, isPlain: false), place: place)
             }
         }
         var found = base

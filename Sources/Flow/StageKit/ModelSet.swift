@@ -21,11 +21,19 @@ public struct ModelSet: Hashable, Sendable {
     public let folders: [ModelPart: URL]
     /// Defaults per stage kind: they stand in for a stage's own, and below all that a pipeline file says.
     public let recommended: [StageKind: [String: Value]]
+    /// What the set says of the `precision` of all stages, nil when it says nothing.
+    ///
+    /// It is in `recommended` for each stage that has such a setting and is not told otherwise there.
+    public let precision: String?
 
     /// A model set as it is.
-    public init(name: String, folders: [ModelPart: URL], recommended: [StageKind: [String: Value]] = [:]) {
+    public init(
+        name: String, folders: [ModelPart: URL], recommended: [StageKind: [String: Value]] = [:],
+        precision: String? = nil
+    ) {
         self.name = name
         self.folders = folders
         self.recommended = recommended
+        self.precision = precision
     }
 }

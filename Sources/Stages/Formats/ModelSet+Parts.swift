@@ -2,6 +2,7 @@ public import Diffusion
 public import Foundation
 public import Models
 public import StageKit
+public import Tensors
 
 extension ModelSet {
     /// The folder of a part.
@@ -15,12 +16,16 @@ extension ModelSet {
     /// The denoising network.
     ///
     /// Throws when the set has none or a tensor is missing or misshapen.
-    public func unet() throws -> UNet3DConditionModel { try UNet3DConditionModel(folder: folder(.unet)) }
+    public func unet(precision: Precision = .float32) throws -> UNet3DConditionModel {
+        try UNet3DConditionModel(folder: folder(.unet), precision: precision)
+    }
 
     /// The autoencoder.
     ///
     /// Throws when the set has none or a tensor is missing or misshapen.
-    public func vae() throws -> AutoencoderKL { try AutoencoderKL(folder: folder(.vae)) }
+    public func vae(precision: Precision = .float32) throws -> AutoencoderKL {
+        try AutoencoderKL(folder: folder(.vae), precision: precision)
+    }
 
     /// The tokenizer that goes with the text encoder.
     ///
@@ -30,12 +35,16 @@ extension ModelSet {
     /// The text encoder.
     ///
     /// Throws when the set has none or a tensor is missing or misshapen.
-    public func textEncoder() throws -> CLIPTextModel { try CLIPTextModel(folder: folder(.textEncoder)) }
+    public func textEncoder(precision: Precision = .float32) throws -> CLIPTextModel {
+        try CLIPTextModel(folder: folder(.textEncoder), precision: precision)
+    }
 
     /// CLIP with both towers and projections: embeddings of frames and of texts.
     ///
     /// Throws when the set has none.
-    public func imageEncoder() throws -> CLIPModel { try CLIPModel(folder: folder(.imageEncoder)) }
+    public func imageEncoder(precision: Precision = .float32) throws -> CLIPModel {
+        try CLIPModel(folder: folder(.imageEncoder), precision: precision)
+    }
 
     /// The tokenizer of the image encoder's text tower: its own folder's, else the set's.
     public func imageEncoderTokenizer() throws -> CLIPTokenizer {
@@ -48,7 +57,9 @@ extension ModelSet {
     /// The video encoder of MoFid.
     ///
     /// Throws when the set has none or a tensor is missing or misshapen.
-    public func videoEncoder() throws -> VideoEncoder { try VideoEncoder(folder: folder(.videoEncoder)) }
+    public func videoEncoder(precision: Precision = .float32) throws -> VideoEncoder {
+        try VideoEncoder(folder: folder(.videoEncoder), precision: precision)
+    }
 
     /// The sampler's scheduler.
     ///

@@ -9,12 +9,12 @@ public struct PromptEncoder {
     private let tokenizer: CLIPTokenizer
     private let model: CLIPTextModel
 
-    /// Opens both parts.
+    /// Opens both parts; the text encoder multiplies in `precision`.
     ///
     /// Throws when the set lacks one, a tensor is missing or misshapen, or they do not belong together.
-    public init(_ set: ModelSet) throws {
+    public init(_ set: ModelSet, precision: Precision = .float32) throws {
         tokenizer = try set.tokenizer()
-        model = try set.textEncoder()
+        model = try set.textEncoder(precision: precision)
         if let why = tokenizer.disagreement(with: model.configuration) {
             throw FormatError.malformed(file: "the tokenizer of model set \(set.name)", why: why)
         }

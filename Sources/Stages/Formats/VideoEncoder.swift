@@ -1,6 +1,7 @@
 public import Autograd
 public import Foundation
 public import Models
+public import Tensors
 
 /// The video encoder of a model set: VideoMAE with its classifier, or the bare network.
 public enum VideoEncoder {
@@ -9,14 +10,15 @@ public enum VideoEncoder {
     /// Pre-trained only: embeddings are the mean over its tokens.
     case base(VideoMAEModel)
 
-    /// Opens a folder by the class that its config.json names.
+    /// Opens a folder by the class that its config.json names; its layers multiply in `precision`.
     ///
     /// Throws when a tensor is missing or misshapen.
-    public init(folder: URL) throws {
+    public init(folder: URL, precision: Precision = .float32) throws {
         let isClassifier = try ModelFolder.className(of: folder) == "VideoMAEForVideoClassification"
         self =
             try isClassifier
-            ? .classifier(VideoMAEForVideoClassification(folder: folder)) : .base(VideoMAEModel(folder: folder))
+            ? .classifier(VideoMAEForVideoClassification(folder: folder, precision: precision))
+            : .base(VideoMAEModel(folder: folder, precision: precision))
     }
 
     /// What its config.json says.

@@ -26,6 +26,7 @@ public struct ImageEmbeddingStage: Stage {
     /// What a pipeline file may set.
     public struct Settings: StageSettings {
         @Setting("where the centre crop goes when an odd number of pixels is cut off") var crop = Crop.openCLIP
+        @Setting("how matrices of the network are kept and multiplied") var precision = Precision.float32
 
         /// The defaults.
         public init() {}
@@ -57,7 +58,7 @@ public struct ImageEmbeddingStage: Stage {
     public func run(_ settings: Settings, _ context: StageContext) throws {
         guard let set = context.model else { throw FormatError.missingPart(set: "(none)", part: "image-encoder") }
         let clips = try ClipFrames.read(context.input("frames"))
-        let model = try set.imageEncoder()
+        let model = try set.imageEncoder(precision: settings.precision)
         let preprocessing = ImagePreprocessing.clip(
             size: model.configuration.vision.imageSize, rounding: settings.crop.rounding)
         let total = clips.reduce(0) { $0 + $1.frames }

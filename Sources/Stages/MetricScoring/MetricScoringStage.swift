@@ -2,6 +2,7 @@ import Artifacts
 import Formats
 import Foundation
 public import StageKit
+import Tensors
 
 /// Scores generated videos: how well they show the prompt and its subject, how steady they are, and how close their
 /// motion is to that of the reference clips (diffusion.md 8.9).
@@ -44,6 +45,7 @@ public struct MetricScoringStage: Stage {
         @Setting("draws the reference that each video's motion is compared with", in: 0...9_007_199_254_740_992)
         var seed = 0
         @Setting("where CLIP's centre crop goes when an odd number of pixels is cut off") var crop = Crop.openCLIP
+        @Setting("how matrices of the networks are kept and multiplied") var precision = Precision.float32
 
         /// The defaults: the paper's four.
         public init() {}

@@ -28,7 +28,7 @@ final class Scorer {
         self.settings = settings
         self.log = log
         if settings.wants(.clipT, .clipE, .tempCons) {
-            let model = try set.imageEncoder()
+            let model = try set.imageEncoder(precision: settings.precision)
             let size = model.configuration.vision.imageSize
             clip = (model, .clip(size: size, rounding: settings.crop == .openCLIP ? .halfToEven : .floor))
         } else {
@@ -39,7 +39,7 @@ final class Scorer {
             throw FormatError.malformed(file: "the tokenizer of model set \(set.name)", why: why)
         }
         if settings.wants(.mofid), let references {
-            let encoder = try set.videoEncoder()
+            let encoder = try set.videoEncoder(precision: settings.precision)
             videoEncoder = encoder
             self.references = try ClipFrames.read(references).map { reference in
                 Scorer.embedding(

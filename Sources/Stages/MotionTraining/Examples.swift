@@ -30,14 +30,14 @@ struct Examples {
     ) throws -> Examples {
         let clips = try ClipFrames.read(context.input("frames"))
         let embeddings = try embeddings(clips, settings, context)
-        let encoder = try PromptEncoder(model)
+        let encoder = try PromptEncoder(model, precision: settings.precision)
         // Before the costly part: a prompt without a verb is the commonest mistake.
         let words = try clips.map { clip in
             guard settings.enhancer else { return 0..<0 }
             return try encoder.motionTokens(
                 of: clip.prompt, motion: settings.motion, span: settings.enhanceSpan.span)
         }
-        let vae = try model.vae()
+        let vae = try model.vae(precision: settings.precision)
         let all = try clips.enumerated().map { index, clip in
             var generator = draws.generator("latents \(index)")
             return Example(

@@ -2,6 +2,7 @@ import Diffusion
 import Formats
 import Layers
 public import StageKit
+import Tensors
 
 /// What a pipeline file may set on the motion stage: MoTrans as the paper has it, and each part of it off or otherwise.
 ///
@@ -48,6 +49,8 @@ public struct MotionTrainingSettings: StageSettings {
     @Setting("probability that a step sees the empty prompt", in: 0...1) var textDropout = 0.0
     @Setting("how much noise common to a channel is added to the noise", in: 0...1) var offsetNoise = 0.0
     @Setting("latents: a draw from the autoencoder's posterior, once, or its mean") var latents = LatentSetting.sample
+    @Setting("how matrices of the frozen networks are kept and multiplied; what is trained is float32 always")
+    var precision = Precision.float32
     @Setting("recompute activations in the backward pass: less memory, more time, the same but for rounding")
     var checkpointing = false
 

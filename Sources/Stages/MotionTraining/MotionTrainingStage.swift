@@ -97,7 +97,7 @@ public struct MotionTrainingStage: Stage {
         guard let model = context.model else { throw FormatError.missingPart(set: "(none)", part: "unet") }
         let draws = TrainingDraws(seed: settings.seed, purpose: "motion-training")
         let examples = try Examples.read(settings, model, draws, context)
-        let unet = try model.unet()
+        let unet = try model.unet(precision: settings.precision)
         let spatial = try context.optionalInput("appearance").map { artifact in
             try SpatialLoRAs.read(artifact, network: unet.weights)
         }

@@ -30,9 +30,9 @@ struct SampleRun {
         if settings.noisePrior > 0, references == nil {
             throw SamplingError.needsInput(port: "frames", setting: "noise-prior")
         }
-        let vae = try model.vae()
+        let vae = try model.vae(precision: settings.precision)
         let size = try size(references?.first, multiple: sizeMultiple(factor: vae.spatialFactor))
-        let unet = try model.unet()
+        let unet = try model.unet(precision: settings.precision)
         let motion = try context.optionalInput("motion").map { try MotionAdapter.read($0, network: unet.weights) }
         let (conditions, empty) = try conditions(motion)
         let adapters = try adapters(motion, unet)
@@ -100,7 +100,7 @@ struct SampleRun {
 
     /// The contexts of prompt and negative prompt, the prompt's with E_r; and that of the empty text.
     private func conditions(_ motion: MotionAdapter?) throws -> (GuidedSampler.Conditions, empty: Tensor) {
-        let encoder = try PromptEncoder(model)
+        let encoder = try PromptEncoder(model, precision: settings.precision)
         if encoder.isCutOff(subject.prompt) {
             context.log.warning("the end of the prompt is beyond what the text encoder reads: \(subject.prompt)")
         }

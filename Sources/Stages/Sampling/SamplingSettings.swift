@@ -1,4 +1,5 @@
 public import StageKit
+import Tensors
 
 /// What a pipeline file may set on sampling.
 public struct SamplingSettings: StageSettings {
@@ -37,6 +38,7 @@ public struct SamplingSettings: StageSettings {
     @Setting("steps of the inversion", in: 1...1000) var inversionSteps = 50
     @Setting("which clip is inverted, counted from 0; without it one drawn by the seed", in: 0...100_000)
     var noisePriorClip: Int? = nil
+    @Setting("how matrices of the networks are kept and multiplied") var precision = Precision.float32
     @Setting("pixels to bytes: cut off as the era of MotionDirector did, or rounded") var pixels = PixelRounding
         .truncate
 

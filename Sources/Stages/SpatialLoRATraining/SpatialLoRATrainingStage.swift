@@ -36,6 +36,8 @@ public struct SpatialLoRATrainingStage: Stage {
         var latents = LatentSetting.sample
         @Setting("leave the temporal layers out of the single-frame forward, as MotionDirector does")
         var skipTemporal = true
+        @Setting("how matrices of the frozen networks are kept and multiplied; what is trained is float32 always")
+        var precision = Precision.float32
         @Setting("recompute activations in the backward pass: less memory, more time, the same but for rounding")
         var checkpointing = false
 
@@ -91,7 +93,7 @@ public struct SpatialLoRATrainingStage: Stage {
         let draws = TrainingDraws(seed: settings.seed, purpose: "spatial-lora-training")
         let clips = try ClipFrames.read(context.input("frames"))
         let examples = try examples(clips, model, settings, draws, context)
-        let unet = try model.unet()
+        let unet = try model.unet(precision: settings.precision)
         let schedule = try model.scheduler().schedule
         let isShared = settings.loras == .one || (settings.loras == .auto && clips.allSatisfy { $0.frames == 1 })
         let groups = isShared ? [examples] : examples.map { [$0] }
@@ -126,13 +128,13 @@ public struct SpatialLoRATrainingStage: Stage {
         let prompts = clips.indices.map { index in
             settings.text == .captions ? captions?[index].caption ?? clips[index].prompt : clips[index].prompt
         }
-        let encoder = try PromptEncoder(model)
+        let encoder = try PromptEncoder(model, precision: settings.precision)
         let empty = encoder.encode("")
         let contexts = prompts.map(encoder.encode)
         for prompt in prompts where encoder.isCutOff(prompt) {
             context.log.warning("the end of the prompt is beyond what the text encoder reads: \(prompt)")
         }
-        let vae = try model.vae()
+        let vae = try model.vae(precision: settings.precision)
         return try clips.enumerated().map { index, clip in
             var generator = draws.generator("latents \(index)")
             let latents = try ClipLatents.encode(

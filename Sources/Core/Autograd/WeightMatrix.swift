@@ -15,6 +15,11 @@ public enum WeightMatrix {
         }
     }
 
+    /// Whether gradients reach it.
+    public var requiresGradient: Bool {
+        if case .variable(let variable) = self { variable.requiresGradient } else { false }
+    }
+
     /// The numbers; those of a frozen matrix as it was rounded.
     public var value: Tensor {
         switch self {

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """PyTorch and motrans on the same networks, the same tensors and the same cores, in turn.
 
-Run by hand, with a Python that has torch, diffusers, transformers, safetensors and numpy, on a machine that does nothing
-else:
+Run by hand, with a Python that has torch, diffusers, transformers, safetensors and numpy, on a machine that does
+nothing else:
 
     python3 Tests/Benchmarks/side_by_side.py --quick        # the tiny size, under a minute
     python3 Tests/Benchmarks/side_by_side.py --sizes tiny small --markdown
 
 Every measurement has a process of its own, so that thread pools do not fight and peak memory is that of the workload;
-the two programs alternate (--rounds). Weights are random and are written once, as diffusers and transformers write them.
-Errors are ||a - b|| / ||b|| against PyTorch in float32: of the prediction, of the latents after sampling, of the image,
+the two programs alternate (--rounds). Weights are random and are written once, as diffusers and transformers write
+them. Errors are ||a - b|| / ||b|| against PyTorch in float32: of the prediction, of the latents after sampling, of the image,
 of the embedding; for a training step, of all LoRA gradients together.
 
 What is compared:
@@ -55,13 +55,15 @@ RANK = 32
 STEPS = 8
 GUIDANCE = 9.0
 SIZES = {
-    # motrans bench has the same three built in. ZeroScope's last level has no transformers, so theirs has none either.
+    # `motrans bench` has the same three built in. The last level has no transformers in any, as in ZeroScope.
     "tiny": dict(channels=(64, 128, 128), layers=1, head=32, text=128, latents=(8, 16, 16), checkpointing=False),
     "small": dict(channels=(128, 256, 256), layers=2, head=64, text=128, latents=(8, 32, 32), checkpointing=False),
-    "full": dict(channels=(320, 640, 1280, 1280), layers=2, head=64, text=1024, latents=(8, 24, 40), checkpointing=True),
+    "full": dict(
+        channels=(320, 640, 1280, 1280), layers=2, head=64, text=1024, latents=(8, 24, 40), checkpointing=True),
 }
 UNET_WORKLOADS = ["forward", "training-step", "sampling"]
 IMAGE_WORKLOADS = ["vae", "clip"]
+PHASES = ["forward", "backward", "optimiser"]
 # How often, in each process; --repeat overrides.
 REPETITIONS = {
     "tiny": {"forward": 5, "training-step": 4, "sampling": 2},
@@ -70,6 +72,7 @@ REPETITIONS = {
     "": {"vae": 1, "clip": 3},
 }
 QUICK = {"forward": 3, "training-step": 2, "sampling": 1}
+QUICK_ROUNDS = {"forward": 2, "training-step": 2, "sampling": 1}
 
 
 def say(text):
@@ -136,7 +139,8 @@ def write_network(name, folder):
         network = make_network(name)
         network.save_pretrained(folder)
         for workload in [name] if name in IMAGE_WORKLOADS else UNET_WORKLOADS:
-            save_file({k: v.contiguous() for k, v in make_inputs(name, workload).items()}, inputs_file(folder, workload))
+            inputs = {name: value.contiguous() for name, value in make_inputs(name, workload).items()}
+            save_file(inputs, inputs_file(folder, workload))
         (folder / "done").touch()
 
 
@@ -296,14 +300,14 @@ def train(unet, case, inputs, record, repetitions, outputs):
         if first:
             norm = math.sqrt(sum(float(f.grad.double().square().sum()) for f in factors))
             record.facts["training"] = {
-                "loss": float(loss), "gradient_norm": norm, "lora_parameters": sum(f.numel() for f in factors)}
+                "loss": loss.item(), "gradient_norm": norm, "lora_parameters": sum(f.numel() for f in factors)}
             save_outputs({name: f.grad for name, f in zip(names, factors)}, outputs)
             marks[-1] = time.perf_counter()
         optimiser.step()
         optimiser.zero_grad()
         marks.append(time.perf_counter())
         if not first:
-            for name, begin, end in zip(["forward", "backward", "optimiser"], marks, marks[1:]):
+            for name, begin, end in zip(PHASES, marks, marks[1:]):
                 record.facts["phases"].setdefault(name, []).append(end - begin)
 
     step(first=True)
@@ -340,6 +344,7 @@ def forked(limit, body, *arguments):
 
     A fork has torch imported already and no threads yet: this process never computes with torch.
     """
+    sys.stdout.flush()
     process = multiprocessing.get_context("fork").Process(target=body, args=arguments)
     process.start()
     process.join(limit)
@@ -352,21 +357,21 @@ def forked(limit, body, *arguments):
     return True
 
 
-def measure_torch(case, precision, options, scratch):
+def measure_torch(case, precision, limit, options, scratch):
     result, outputs = scratch / "torch.json", scratch / f"torch-{precision}.safetensors"
     result.unlink(missing_ok=True)
     ended = forked(
-        options.limit, run_torch, case, precision, case["repetitions"], options.threads, result, outputs)
+        limit, run_torch, case, precision, case["repetitions"], options.threads, result, outputs)
     facts = json.loads(result.read_text()) if result.exists() else {"seconds": []}
     return facts | {"over": not ended and not facts["seconds"], "outputs": outputs}
 
 
-def measure_motrans(case, precision, options, scratch):
+def measure_motrans(case, precision, limit, options, scratch):
     outputs = scratch / f"motrans-{precision}.safetensors"
     workload = case["workload"]
     command = [
-        options.motrans, "bench", case["folder"], "--inputs", inputs_file(case["folder"], workload), "--outputs", outputs,
-        "--repeat", case["repetitions"], "--precision", precision, "--json"]
+        options.motrans, "bench", case["folder"], "--inputs", inputs_file(case["folder"], workload),
+        "--outputs", outputs, "--repeat", case["repetitions"], "--precision", precision, "--json"]
     if workload in UNET_WORKLOADS:
         command += ["--workload", workload, "--rank", RANK, "--steps", STEPS, "--guidance", GUIDANCE]
     if case["checkpointing"] and not options.keep_activations:
@@ -374,7 +379,7 @@ def measure_motrans(case, precision, options, scratch):
     if options.threads:
         command += ["--threads", options.threads]
     try:
-        run = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=options.limit)
+        run = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=limit)
     except subprocess.TimeoutExpired:
         return {"seconds": [], "over": True, "outputs": outputs}
     if run.returncode != 0:
@@ -424,22 +429,31 @@ def error(file, reference):
 
 
 def compare(case, options, scratch):
-    """The rows of one workload: float32, then bf16."""
+    """The rows of one workload, one for each precision."""
     rows = []
     reference = scratch / "torch-float32.safetensors"
     for file in scratch.glob("*"):
         file.unlink()
-    for precision in ["float32", "bf16"]:
+    whole = {}
+    for precision in options.precisions:
         runs = {"torch": [], "motrans": []}
-        for number in range(options.rounds):
+        limit = options.limit
+        if options.quick and precision == "bf16" and "torch" in whole:
+            # A processor that has no bf16 takes minutes: that it is no faster is all that --quick wants to know.
+            limit = min(limit, round(1 + 1.2 * whole["torch"]))
+        for number in range(case["rounds"]):
             for program, measure in [("torch", measure_torch), ("motrans", measure_motrans)]:
                 if any(run["over"] for run in runs[program]):
                     continue  # it would be over again
-                run = measure(case, precision, options, scratch)
+                begin = time.monotonic()
+                run = measure(case, precision, limit, options, scratch)
+                whole[program] = time.monotonic() - begin
                 runs[program].append(run)
-                time_of = f"{min(run['seconds']):.3f} s" if run["seconds"] else f"over {options.limit:g} s"
-                say(f"{label(case)}, {precision}, round {number + 1} of {options.rounds}: {program} {time_of}")
-        row = {"size": case["size"], "workload": case["workload"], "precision": precision}
+                time_of = f"{min(run['seconds']):.3f} s" if run["seconds"] else f"over {limit:g} s"
+                say(
+                    f"{label(case)}, {precision}, round {number + 1} of {case['rounds']}: {program} {time_of}, "
+                    f"the process {whole[program]:.1f} s")
+        row = {"size": case["size"], "workload": case["workload"], "precision": precision, "limit": limit}
         for program in runs:
             row[program] = joined(runs[program])
             row[program]["error"] = error(runs[program][0]["outputs"], reference)
@@ -464,7 +478,7 @@ def seconds_text(facts, limit):
     return f"{digits(facts['minimum'])} / {digits(facts['median'])}"
 
 
-def table(rows, limit):
+def table(rows):
     headings = [
         "", "precision", "PyTorch min / median", "motrans min / median", "ratio", "of medians", "GB PyTorch / motrans",
         "error PyTorch", "error motrans"]
@@ -472,7 +486,8 @@ def table(rows, limit):
     gigabytes = lambda facts: number(facts.get("peak_running_bytes", 0) / 1e9 or None, ".2f")
     lines = [
         [
-            label(row), row["precision"], seconds_text(row["torch"], limit), seconds_text(row["motrans"], limit),
+            label(row), row["precision"], seconds_text(row["torch"], row["limit"]),
+            seconds_text(row["motrans"], row["limit"]),
             number(row.get("ratio"), ".2f"), number(row.get("ratio_of_medians"), ".2f"),
             f"{gigabytes(row['torch'])} / {gigabytes(row['motrans'])}", number(row["torch"]["error"], ".1e"),
             number(row["motrans"]["error"], ".1e")]
@@ -503,7 +518,7 @@ def training_lines(rows):
             f"{b['gradient_norm']:.6g}")
         for program in ["torch", "motrans"]:
             phases = row[program].get("phases", {})
-            yield f"  {program}: " + ", ".join(f"{name} {seconds:.3f} s" for name, seconds in phases.items())
+            yield f"  {program}: " + ", ".join(f"{name} {phases[name]:.3f} s" for name in PHASES if name in phases)
 
 
 def problems(rows):
@@ -536,16 +551,22 @@ def main():
     parser.add_argument("--quick", action="store_true", help="the tiny size alone, few repetitions")
     parser.add_argument("--sizes", nargs="+", choices=list(SIZES), help="default: tiny small")
     parser.add_argument(
-        "--workloads", nargs="+", choices=UNET_WORKLOADS + IMAGE_WORKLOADS, help="default: all; quick: not vae and clip")
+        "--workloads", nargs="+", choices=UNET_WORKLOADS + IMAGE_WORKLOADS,
+        help="default: all; quick: not vae and clip")
     parser.add_argument("--repeat", type=int, help="repetitions in each process; default: by size and workload")
-    parser.add_argument("--rounds", type=int, default=2, help="how often the two take turns; default: 2")
-    parser.add_argument("--limit", type=float, help="seconds that a process may take; default: 300, quick 10")
+    parser.add_argument("--rounds", type=int, help="how often the two take turns; default: 2, quick 1 for sampling")
+    parser.add_argument(
+        "--limit", type=float, default=300,
+        help="seconds that a process may take; default: 300; quick gives bf16 about as long as float32 took")
+    parser.add_argument(
+        "--precisions", nargs="+", choices=["float32", "bf16"], default=["float32", "bf16"], help="default: both")
     parser.add_argument("--threads", type=int, help="of both; default: what each takes by itself")
     parser.add_argument(
         "--keep-activations", action="store_true",
         help="no checkpointing for motrans where PyTorch needs it (full training step)")
     parser.add_argument("--motrans", type=pathlib.Path, default=root / ".build/release/motrans", help="the binary")
-    parser.add_argument("--folder", type=pathlib.Path, help="where the networks stay for the next time; default: nowhere")
+    parser.add_argument(
+        "--folder", type=pathlib.Path, help="where the networks stay for the next time; default: nowhere")
     parser.add_argument("--json", type=pathlib.Path, help="a file for everything that was measured")
     parser.add_argument("--markdown", action="store_true", help="the table as Markdown")
     options = parser.parse_args()
@@ -557,7 +578,7 @@ def main():
         parser.error("--quick is the tiny size: leave out --quick or --sizes")
     sizes = options.sizes or (["tiny"] if options.quick else ["tiny", "small"])
     workloads = options.workloads or UNET_WORKLOADS + ([] if options.quick else IMAGE_WORKLOADS)
-    options.limit = options.limit or (10 if options.quick else 300)
+    options.precisions = sorted(set(options.precisions), reverse=True)  # float32, the reference of errors, first
 
     begin = time.monotonic()
     networks = options.folder or pathlib.Path(tempfile.mkdtemp(prefix="side-by-side-"))
@@ -576,6 +597,7 @@ def main():
                 case = {
                     "size": size, "workload": workload, "folder": folder,
                     "repetitions": options.repeat or usual,
+                    "rounds": options.rounds or (QUICK_ROUNDS[workload] if options.quick else 2),
                     "checkpointing": workload == "training-step" and SIZES[size]["checkpointing"]}
                 rows += compare(case, options, scratch)
             if not options.folder:
@@ -589,12 +611,12 @@ def main():
         "processor": processor(), "torch": torch.__version__,
         "motrans_kernels": next((row["motrans"]["kernels"] for row in rows if "kernels" in row["motrans"]), None),
         "threads": next((row["motrans"]["threads"] for row in rows if "threads" in row["motrans"]), None)}
-    heading = f"{machine['processor']}, {machine['threads']} threads; PyTorch {machine['torch']}; {machine['motrans_kernels']}"
-    print(heading + "\n")
-    (print_markdown if options.markdown else print_text)(*table(rows, options.limit))
+    print(f"{machine['processor']}, {machine['threads']} threads; PyTorch {machine['torch']}")
+    print(f"motrans: {machine['motrans_kernels']}\n")
+    (print_markdown if options.markdown else print_text)(*table(rows))
     print("\n" + "\n".join(training_lines(rows)))
     if options.json:
-        document = {"schema_version": 1, "machine": machine, "limit": options.limit, "rows": rows}
+        document = {"schema_version": 1, "machine": machine, "rows": rows}
         options.json.write_text(json.dumps(document, indent=1) + "\n")
     found = list(problems(rows))
     for problem in found:

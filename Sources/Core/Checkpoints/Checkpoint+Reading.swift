@@ -10,6 +10,7 @@ extension Checkpoint {
     /// Throws `noTensor`.
     public func tensor(_ name: String) throws(CheckpointError) -> Tensor {
         let entry = try required(name)
+        defer { release(entry) }
         return read(entry) { source in
             Tensor(entry.shape, initialising: { Checkpoint.convert(source, entry.type, to: $0) })
         }

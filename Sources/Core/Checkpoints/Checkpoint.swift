@@ -50,4 +50,7 @@ public final class Checkpoint: Sendable {
         guard let file = files[entry.file] else { preconditionFailure("an entry of another checkpoint") }
         return file.read(entry.bytes, body)
     }
+
+    /// Gives the memory of an entry's stored bytes back to the system until they are read again.
+    func release(_ entry: Entry) { files[entry.file]?.release(entry.bytes) }
 }

@@ -42,6 +42,19 @@ final class MappedFile: @unchecked Sendable {
         return try body(UnsafeRawBufferPointer(start: base.map { $0 + range.lowerBound }, count: range.count))
     }
 
+    /// Gives the memory of bytes that have been read back to the system; read again, they come from the file again.
+    ///
+    /// A model keeps its checkpoint: without this its weights would stay in memory twice.
+    func release(_ range: Range<Int>) {
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let (start, end) = ((range.lowerBound + page - 1) / page * page, range.upperBound / page * page)
+        // Small tensors share pages with their neighbours, and are not worth a system call.
+        guard let base, end - start >= MappedFile.smallestRelease else { return }
+        madvise(UnsafeMutableRawPointer(mutating: base + start), end - start, MADV_DONTNEED)
+    }
+
+    private static let smallestRelease = 1 << 16
+
     /// What the last system call complained about.
     static func reason() -> String { String(cString: strerror(errno)) }
 }

@@ -10,12 +10,12 @@ import Foundation
 ///
 /// Processor time and memory belong to the process, so of steps that run at the same time each is charged with all: the
 /// compute pool, where it matters, runs one at a time.
-struct UsageMeter {
+public struct UsageMeter {
     private let start = ContinuousClock.now
     private let cpu = Self.cpuSeconds()
 
     /// Starts measuring; the process's memory peak begins anew where the system can do that.
-    init() {
+    public init() {
         #if os(Linux)
             // proc(5): "5" resets the peak resident set size ("high water mark") to the present size.
             if let file = fopen("/proc/self/clear_refs", "w") {
@@ -26,7 +26,7 @@ struct UsageMeter {
     }
 
     /// What was taken since the start.
-    func read() -> ResourceUsage {
+    public func read() -> ResourceUsage {
         let elapsed = ContinuousClock.now - start
         return ResourceUsage(
             seconds: elapsed / .seconds(1), cpuSeconds: max(0, Self.cpuSeconds() - cpu), peakMemory: Self.peakMemory())

@@ -55,7 +55,9 @@ struct RightMatrix {
             ck.product(a, right, epilogue, to, stride, m, n)
         case .blas(let view):
             guard let base = a.base else { preconditionFailure("OpenBLAS multiplies plain matrices alone") }
-            let left = MatrixView(base: base, stride: max(a.row, a.column), isTransposed: a.column != 1)
+            // A single row has no stride that means anything, but BLAS wants a valid one.
+            let left = MatrixView(
+                base: base, stride: a.column == 1 ? max(a.row, a.depth) : a.column, isTransposed: a.column != 1)
             precondition(epilogue.add == nil && epilogue.activation == ck_no_activation, "BLAS has no such epilogue")
             Kernels.sgemm(
                 left, view.from(row: row, column: column), m: m, n: n, k: a.depth, adding: epilogue.adding, into: to,

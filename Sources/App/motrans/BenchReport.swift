@@ -33,7 +33,7 @@ struct BenchReport {
             \(precision.rawValue), \(ThreadPool.width) threads, \(Kernels.description)
 
             \(table.text)
-            """ + training.joined()
+            """ + (training.isEmpty ? "" : "\n" + training.joined())
     }
 
     /// One document.

@@ -1,4 +1,5 @@
 public import Tensors
+import Tracing
 
 /// A two-dimensional convolution, channels last.
 ///
@@ -10,7 +11,10 @@ public func convolution(
     stride: Kernels.Stride = Kernels.Stride(1),
     padding: Kernels.Padding = Kernels.Padding(0)
 ) -> Variable {
-    let y = Kernels.convolution(x.value, weight.value, bias?.value, stride: stride, padding: padding)
+    let taps = weight.value.count / max(1, weight.shape[0])
+    let y = Trace.operation("convolution", [x.shape, weight.shape], flops: { 2 * $0.count * taps }) {
+        Kernels.convolution(x.value, weight.value, bias?.value, stride: stride, padding: padding)
+    }
     guard let parents = recorded([x, weight, bias]) else { return Variable(y) }
     let inputShape = x.shape
     let weightShape = weight.shape
@@ -19,15 +23,28 @@ public func convolution(
     let needsBias = parents[2] != nil
     return Variable(y, parents: parents) { gradient in
         [
-            savedWeight.map {
-                Kernels.convolutionBackwardInput(
-                    gradient, weight: $0, inputShape: inputShape, stride: stride, padding: padding)
+            savedWeight.map { weight in
+                Trace.operation(
+                    "convolution backward input", [gradient.shape, weightShape],
+                    flops: { _ in 2 * gradient.count * taps }
+                ) {
+                    Kernels.convolutionBackwardInput(
+                        gradient, weight: weight, inputShape: inputShape, stride: stride, padding: padding)
+                }
             },
-            savedInput.map {
-                Kernels.convolutionBackwardWeight(
-                    gradient, x: $0, weightShape: weightShape, stride: stride, padding: padding)
+            savedInput.map { x in
+                Trace.operation(
+                    "convolution backward weight", [gradient.shape, inputShape],
+                    flops: { _ in 2 * gradient.count * taps }
+                ) {
+                    Kernels.convolutionBackwardWeight(
+                        gradient, x: x, weightShape: weightShape, stride: stride, padding: padding)
+                }
             },
-            needsBias ? Kernels.convolutionBackwardBias(gradient) : nil,
+            needsBias
+                ? Trace.operation("convolution backward bias", [gradient.shape]) {
+                    Kernels.convolutionBackwardBias(gradient)
+                } : nil,
         ]
     }
 }

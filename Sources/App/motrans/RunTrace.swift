@@ -1,7 +1,9 @@
 import Artifacts
 import Execution
 import Foundation
+import Lineage
 import Pipelines
+import StageKit
 import Synchronization
 import Tracing
 

@@ -42,9 +42,13 @@ struct TraceCommand: ParsableCommand {
 }
 
 extension TraceSummary.Work {
-    /// `motion: a training step takes 283 ms (mean of 3)`.
+    /// `motion: 1 training step = 283.07 ms (mean of 3): backward 150.21, forward 131.05, update 1.81`.
     fileprivate var title: String {
-        "\(track): 1 \(name) = \(milliseconds(nanoseconds)) ms (mean of \(count))"
+        let phases = Dictionary(rows.map { ($0.phase, $0.nanoseconds) }, uniquingKeysWith: +)
+            .filter { !$0.key.isEmpty }.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        let parts = phases.map { "\($0.key) \(milliseconds($0.value))" }.joined(separator: ", ")
+        return "\(track): 1 \(name) = \(milliseconds(nanoseconds)) ms (mean of \(count))"
+            + (parts.isEmpty ? "" : ": \(parts)")
     }
 
     fileprivate var table: Table {

@@ -81,11 +81,13 @@ public struct TraceSpan {
     /// Ends it.
     public func end() { end([]) }
 
-    /// Ends an operation, with what it worked on: `[8,720,64] [64,64]`.
+    /// Ends an operation, with what it worked on.
     @usableFromInline
     func end(shapes: [[Int]], flops: Int?) {
-        let text = shapes.map { "[" + $0.map(String.init).joined(separator: ",") + "]" }.joined(separator: " ")
-        end((text.isEmpty ? [] : [("shapes", .text(text))]) + (flops.map { [("flops", .number($0))] } ?? []))
+        var arguments: [(name: String, value: TraceArgument)] = []
+        if !shapes.isEmpty { arguments.append(("shapes", .shapes(shapes))) }
+        if let flops { arguments.append(("flops", .number(flops))) }
+        end(arguments)
     }
 
     private func end(_ arguments: [(name: String, value: TraceArgument)]) {

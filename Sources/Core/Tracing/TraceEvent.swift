@@ -30,7 +30,9 @@ struct TraceEvent {
             bytes.append(ascii: ",\"cat\":")
             bytes.append(quoted: category)
         }
-        bytes.append(ascii: ",\"ph\":\"\(phase.rawValue)\",\"ts\":")
+        bytes.append(ascii: ",\"ph\":\"")
+        bytes.append(ascii: phase.rawValue)
+        bytes.append(ascii: "\",\"ts\":")
         bytes.append(microseconds: start)
         if phase == .complete {
             bytes.append(ascii: ",\"dur\":")
@@ -38,7 +40,10 @@ struct TraceEvent {
         }
         // An instant of a track; without it viewers draw a line through all tracks.
         if phase == .instant { bytes.append(ascii: ",\"s\":\"t\"") }
-        bytes.append(ascii: ",\"pid\":\(process),\"tid\":\(track)")
+        bytes.append(ascii: ",\"pid\":")
+        bytes.append(decimal: process)
+        bytes.append(ascii: ",\"tid\":")
+        bytes.append(decimal: track)
         if !arguments.isEmpty {
             bytes.append(ascii: ",\"args\":{")
             for (index, argument) in arguments.enumerated() {
@@ -47,7 +52,8 @@ struct TraceEvent {
                 bytes.append(UInt8(ascii: ":"))
                 switch argument.value {
                 case .text(let text): bytes.append(quoted: text)
-                case .number(let number): bytes.append(ascii: "\(number)")
+                case .number(let number): bytes.append(decimal: number)
+                case .shapes(let shapes): bytes.append(quoted: shapes)
                 }
             }
             bytes.append(UInt8(ascii: "}"))
@@ -62,6 +68,8 @@ public enum TraceArgument: Sendable, Equatable {
     case text(String)
     /// A number.
     case number(Int)
+    /// Shapes of tensors, shown as the text `[8,720,64] [64,64]`.
+    case shapes([[Int]])
 }
 
 extension [UInt8] {
@@ -85,12 +93,39 @@ extension [UInt8] {
         append(UInt8(ascii: "\""))
     }
 
+    /// Appends a number without making a string of it first: some five of them stand in every event.
+    fileprivate mutating func append(decimal number: Int) {
+        if number < 0 { append(UInt8(ascii: "-")) }
+        var rest = number.magnitude
+        let start = count
+        repeat {
+            append(UInt8(ascii: "0") + UInt8(rest % 10))
+            rest /= 10
+        } while rest > 0
+        self[start...].reverse()
+    }
+
+    /// Appends shapes as a JSON string.
+    fileprivate mutating func append(quoted shapes: [[Int]]) {
+        append(UInt8(ascii: "\""))
+        for (index, shape) in shapes.enumerated() {
+            if index > 0 { append(UInt8(ascii: " ")) }
+            append(UInt8(ascii: "["))
+            for (axis, length) in shape.enumerated() {
+                if axis > 0 { append(UInt8(ascii: ",")) }
+                append(decimal: length)
+            }
+            append(UInt8(ascii: "]"))
+        }
+        append(UInt8(ascii: "\""))
+    }
+
     /// Appends nanoseconds as the microseconds of the format, with all their digits.
     fileprivate mutating func append(microseconds nanoseconds: UInt64) {
-        append(ascii: "\(nanoseconds / 1000)")
-        let rest = nanoseconds % 1000
+        append(decimal: Int(nanoseconds / 1000))
+        let rest = Int(nanoseconds % 1000)
         guard rest > 0 else { return }
         append(ascii: rest < 10 ? ".00" : rest < 100 ? ".0" : ".")
-        append(ascii: "\(rest)")
+        append(decimal: rest)
     }
 }

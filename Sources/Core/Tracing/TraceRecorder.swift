@@ -26,7 +26,7 @@ public final class TraceRecorder: Sendable {
         let track: Int
         let category: Category
         let start: UInt64
-        /// Of a unit: the how manieth of its name it is.
+        /// Of a unit: how many of its name there are with it.
         let number: Int?
         /// Whether operations were recorded before.
         let recordedOperations: Bool
@@ -161,14 +161,15 @@ public final class TraceRecorder: Sendable {
     func close(_ span: Opening, _ name: String, _ arguments: [(name: String, value: TraceArgument)]) {
         let end = now
         state.withLock { state in
-            let number = span.number.map { [(name: "number", value: TraceArgument.number($0))] } ?? []
+            var arguments = arguments
+            if let number = span.number { arguments.append(("number", .number(number))) }
             state.tracks[span.track - 1].recordsOperations = span.recordedOperations
             guard !state.isClosed else { return }
             state.file.add(
                 TraceEvent(
                     phase: .complete, name: name, category: span.category.rawValue, start: span.start,
                     duration: end - span.start, process: Self.process, track: span.track,
-                    arguments: number + arguments))
+                    arguments: arguments))
             // A unit at most is lost with the process.
             if span.category == .unit { state.file.flush() }
         }

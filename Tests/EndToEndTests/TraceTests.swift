@@ -47,7 +47,8 @@ struct TraceTests {
                         arguments: arguments))
             case "B": open[track, default: []].append((event, start))
             case "E":
-                let begin = try #require(open[track]?.popLast())
+                let innermost = open[track]?.popLast()
+                let begin = try #require(innermost)
                 #expect(begin.event["name"] as? String == name)
                 let all = (begin.event["args"] as? [String: Any] ?? [:]).merging(arguments) { $1 }
                 events.spans.append(
@@ -56,7 +57,8 @@ struct TraceTests {
             case let other: Issue.record("an event \(other ?? "without ph")")
             }
         }
-        #expect(open.values.allSatisfy(\.isEmpty))
+        let left = open.values.flatMap { $0 }
+        #expect(left.isEmpty)
         return events
     }
 
@@ -95,7 +97,8 @@ struct TraceTests {
         let operations = events.spans(on: "motion", "operation")
         #expect(operations.contains { $0.name == "linear" && ($0.arguments["flops"] as? Int ?? 0) > 0 })
         #expect(operations.contains { $0.name == "convolution backward input" })
-        #expect(operations.allSatisfy { $0.end < units[1].start }, "only one training step was to have operations")
+        let inside = units.map { unit in operations.count { $0.start > unit.start && $0.end < unit.end } }
+        #expect(inside[0] > 100 && inside[1] == 0, "only one training step was to have operations: \(inside)")
         #expect(events.spans(on: TurnBox.robot, "unit").contains { $0.name == "denoising step" })
 
         // The same bytes as without a trace.

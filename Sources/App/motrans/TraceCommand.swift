@@ -8,7 +8,8 @@ struct TraceCommand: ParsableCommand {
         discussion: """
             Reads what `motrans run --trace` wrote. For each kind of work that a step repeats (training steps, denoising
             steps, frames), a table of its operations: calls, time and share of one piece of work, the mean of all that
-            were traced. Time that lies in no operation stands as `(between operations)`.
+            were traced. Time that lies in no operation stands as `(between operations)`; what takes less than a
+            thousandth is summed up, but for --json.
 
             \(ExitStatus.help)
             """)
@@ -56,7 +57,7 @@ extension TraceSummary.Work {
             ("phase", .left), ("operation", .left), ("calls", .right), ("ms", .right), ("share", .right),
             ("GFLOP/s", .right),
         ])
-        for row in rows {
+        for row in readableRows {
             let rate = row.flops > 0 && row.nanoseconds > 0 ? row.flops / row.nanoseconds : nil
             table.add([
                 row.phase, row.operation, row.calls.map(calls) ?? "", milliseconds(row.nanoseconds),
@@ -65,6 +66,16 @@ extension TraceSummary.Work {
             ])
         }
         return table
+    }
+
+    /// What takes less than a thousandth stands in one row.
+    private var readableRows: [TraceSummary.Row] {
+        let small = rows.filter { $0.nanoseconds < nanoseconds / 1000 }
+        guard small.count > 1 else { return rows }
+        let others = TraceSummary.Row(
+            phase: "", operation: "(\(small.count) others)", calls: small.reduce(0) { $0 + ($1.calls ?? 0) },
+            nanoseconds: small.reduce(0) { $0 + $1.nanoseconds }, flops: 0)
+        return rows.dropLast(small.count) + [others]
     }
 
     fileprivate var value: Value {
@@ -83,7 +94,7 @@ extension TraceSummary.Work {
     }
 
     private func calls(_ number: Double) -> String {
-        number == number.rounded() ? String(format: "%.0f", number) : String(format: "%.1f", number)
+        abs(number - number.rounded()) < 0.05 ? String(format: "%.0f", number) : String(format: "%.1f", number)
     }
 
     private func milliseconds(_ nanoseconds: Double) -> String { String(format: "%.2f", nanoseconds / 1e6) }

@@ -6,7 +6,9 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 MOTRANS = .build/release/motrans
 PIPELINE = pipelines/turn-box.yaml
 
-.PHONY: demo test build release lint format setup clean
+PAGE = docs/one-training-step.md
+
+.PHONY: demo test build release lint format setup clean one-training-step
 
 ## The main job on a real clip, from nothing: set-up, release build, all seven stages, and where the videos are.
 demo: release
@@ -22,6 +24,16 @@ demo: release
 ## All tests, with the same set-up, and the formatter's opinion.
 test: setup lint
 	swift test
+
+## The table of docs/one-training-step.md, made again on this machine: all below the line that names this target.
+one-training-step: release
+	@[ -f models/tiny/model.yaml ] || $(MOTRANS) models init tiny models/tiny --seed 1
+	$(MOTRANS) run $(PIPELINE) motion --quiet
+	$(MOTRANS) run $(PIPELINE) motion --force --quiet --trace .build/motion.json --trace-steps 60
+	@{ sed '/^`make one-training-step`/q' $(PAGE); echo; \
+	   sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | sort | uniq -c | sed 's/^ *\([0-9]*\) \(.*\)/\1 × \2./'; echo; \
+	   $(MOTRANS) trace .build/motion.json motion --md; } > .build/page.md
+	@mv .build/page.md $(PAGE)
 
 build: setup
 	swift build

@@ -27,12 +27,13 @@ let package = Package(
         .target(
             name: "CKernels", path: "Sources/Core/CKernels",
             cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off"])]),
+        .core("Tracing", []),
         .core("Tensors", ["CKernels", "CBLAS"]),
-        .core("Autograd", ["Tensors"]),
+        .core("Autograd", ["Tensors", "Tracing"]),
         .core("Layers", ["Autograd", "Tensors"]),
         .core("Checkpoints", ["Tensors"]),
         .core("Models", ["Layers", "Autograd", "Tensors", "Checkpoints"]),
-        .core("Diffusion", ["Models", "Layers", "Autograd", "Tensors", "Checkpoints"]),
+        .core("Diffusion", ["Models", "Layers", "Autograd", "Tensors", "Checkpoints", "Tracing"]),
         .core("Media", ["Tensors", "CAV"]),
 
         // Flow: pipelines; knows nothing of numbers.
@@ -44,16 +45,16 @@ let package = Package(
         .flow("Execution", ["Lineage", "Storage", "Pipelines", "StageKit", "Artifacts", .log]),
 
         // Stages: where the two meet, one module each. Formats is what lies inside the artifacts that flow between them.
-        .stage("Formats", ["Diffusion", "Models", "Layers", "Autograd", "Checkpoints", "Tensors"]),
+        .stage("Formats", ["Diffusion", "Models", "Layers", "Autograd", "Checkpoints", "Tensors", "Tracing"]),
         .stage("FrameExtraction", ["Formats", "Media"]),
         .stage("Recaption", ["Formats", "Media"]),
-        .stage("SpatialLoRATraining", ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Tensors"]),
-        .stage("ImageEmbedding", ["Formats", "Autograd", "Models", "Media", "Tensors"]),
-        .stage("MotionTraining", ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Tensors"]),
+        .stage("SpatialLoRATraining", ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Tensors", "Tracing"]),
+        .stage("ImageEmbedding", ["Formats", "Autograd", "Models", "Media", "Tensors", "Tracing"]),
+        .stage("MotionTraining", ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Tensors", "Tracing"]),
         .stage(
             "Sampling",
-            ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Media", "Checkpoints", "Tensors"]),
-        .stage("MetricScoring", ["Formats", "Autograd", "Models", "Media", "Tensors"]),
+            ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Media", "Checkpoints", "Tensors", "Tracing"]),
+        .stage("MetricScoring", ["Formats", "Autograd", "Models", "Media", "Tensors", "Tracing"]),
         .stage("Command", []),
 
         // App: the command line, the only composition root.
@@ -62,6 +63,7 @@ let package = Package(
             dependencies: .flow + .core + .stages + [.argumentParser, .log, .yams],
             path: "Sources/App/motrans", swiftSettings: .house),
 
+        .tests("Tracing", ["Tracing"]),
         .tests("Tensors", ["Tensors"]),
         .tests("Autograd", ["Autograd", "Tensors"]),
         .tests("Layers", ["Layers", "Autograd", "Tensors"]),
@@ -111,7 +113,11 @@ extension Target {
 }
 
 extension [Target.Dependency] {
-    static var core: Self { ["Diffusion", "Models", "Layers", "Autograd", "Tensors", "Checkpoints", "Media"] }
+    static var core: Self {
+        [
+            "Diffusion", "Models", "Layers", "Autograd", "Tensors", "Checkpoints", "Media", "Tracing",
+        ]
+    }
     static var flow: Self { ["Execution", "Lineage", "Storage", "Pipelines", "StageKit", "Artifacts"] }
     static var stages: Self {
         [

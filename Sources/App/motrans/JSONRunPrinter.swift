@@ -24,14 +24,16 @@ struct JSONRunPrinter: RunPrinter {
             ("run-started", [("run", .string(run.text))])
         case .hit(let step, let key, let outputs):
             ("hit", [("step", id(step)), ("key", .string(key.hex)), ("outputs", JSON.digests(outputs))])
-        case .started(let step, let attempt, let cause):
+        case .started(let step, let attempt, let key, let cause):
             (
                 "started",
                 [
-                    ("step", id(step)), ("attempt", .string(attempt.text)), ("cause", .string(cause.word)),
-                    ("why", .string(cause.description)),
+                    ("step", id(step)), ("attempt", .string(attempt.text)), ("key", .string(key.hex)),
+                    ("cause", .string(cause.word)), ("why", .string(cause.description)),
                 ]
             )
+        case .phase(let step, let phase):
+            ("phase", [("step", id(step)), ("phase", .string(phase.rawValue))])
         case .progress(let step, let progress):
             (
                 "progress",

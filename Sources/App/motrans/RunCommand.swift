@@ -28,11 +28,25 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "Do the named steps again (all of them, if none is named).") var force = false
     @Flag(help: "Events as JSON Lines on standard output.") var json = false
     @Flag(name: .shortAndLong, help: "No progress; only the result and what went wrong.") var quiet = false
+    @Option(
+        help: ArgumentHelp(
+            "Write when what was done, for `motrans trace`, Perfetto and chrome://tracing.", valueName: "file.json"))
+    var trace: String?
+    @Option(
+        help: ArgumentHelp(
+            """
+            How many training steps, denoising steps, frames … of each step are traced with every operation, some \
+            0.3 MB each; the others as a whole (default: 3).
+            """, valueName: "n"))
+    var traceSteps: Int?
     @OptionGroup var pipelineOptions: PipelineOptions
     @OptionGroup var cache: CacheOptions
 
     func validate() throws {
         guard (1...1024).contains(jobs ?? 1) else { throw ValidationError("--jobs takes a number from 1 to 1024") }
+        guard trace != nil || traceSteps == nil else { throw ValidationError("--trace-steps goes with --trace") }
+        guard traceSteps ?? 0 >= 0 else { throw ValidationError("--trace-steps takes a number from 0 on") }
+        guard trace == nil || !dryRun else { throw ValidationError("--dry-run does nothing that --trace could show") }
     }
 
     func run() async throws {
@@ -49,10 +63,13 @@ struct RunCommand: AsyncParsableCommand {
             let forecast = try cache.forecastEngine().forecast(plan, request)
             return ForecastPrinter(console: console, isJSON: json).show(forecast, of: plan)
         }
+        // An unwritable place is told before anything is done.
+        let runTrace = try trace.map { try RunTrace(to: $0, pipeline: plan.name, unitLimit: traceSteps ?? 3) }
+        defer { runTrace?.close(console, isQuiet: quiet) }
         let engine = try cache.engine()
         let printer: any RunPrinter =
             json ? JSONRunPrinter(console: console) : TextRunPrinter(console: console, isQuiet: quiet)
-        let status = try await perform(plan, request, engine, printer) { report in
+        let status = try await perform(plan, request, engine, printer, runTrace) { report in
             if !json { try ReportPrinter(console: console, engine: engine, isQuiet: quiet).show(report, of: plan) }
         }
         guard status == ExitStatus.done.rawValue else { throw ExitCode(status) }
@@ -62,11 +79,15 @@ struct RunCommand: AsyncParsableCommand {
     ///
     /// A result that turns out damaged when it is shown was set aside by that: the same run once more makes it again.
     private func perform(
-        _ plan: Plan, _ request: RunRequest, _ engine: Engine, _ printer: any RunPrinter,
+        _ plan: Plan, _ request: RunRequest, _ engine: Engine, _ printer: any RunPrinter, _ trace: RunTrace?,
         show: (RunReport) throws -> Void
     ) async throws -> Int32 {
         let console = Console()
-        let work = Task { try await engine.run(plan, request) { printer.show($0) } }
+        let tell: @Sendable (RunEvent) -> Void = { event in
+            trace?.note(event)
+            printer.show(event)
+        }
+        let work = Task { try await engine.run(plan, request, report: tell) }
         let signals = Signals(console: console) { work.cancel() }
         var report: RunReport
         do {
@@ -79,7 +100,7 @@ struct RunCommand: AsyncParsableCommand {
             try show(report)
         } catch let error as StorageError where error.isLoss {
             console.note("\(error)")
-            let again = Task { try await engine.run(plan, request) { printer.show($0) } }
+            let again = Task { try await engine.run(plan, request, report: tell) }
             report = try await again.value
             try show(report)
         }

@@ -59,7 +59,7 @@ final class TextRunPrinter: RunPrinter {
         case .hit(let step, _, _):
             state.ended += 1
             return line("=", step, "hit")
-        case .started(let step, _, let cause):
+        case .started(let step, _, _, let cause):
             state.running[step] = Running()
             return line("▸", step, cause.description)
         case .progress(let step, let progress):
@@ -87,7 +87,7 @@ final class TextRunPrinter: RunPrinter {
             return line("-", step, "skipped: \(because) failed")
         case .notStarted(let step):
             return line("-", step, "not started")
-        case .runEnded:
+        case .phase, .runEnded:
             return nil
         }
     }

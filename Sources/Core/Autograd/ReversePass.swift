@@ -1,4 +1,5 @@
 public import Tensors
+import Tracing
 
 /// The gradients of a loss of one element with respect to `leaves`, in their order; zeros for leaves it does not reach.
 ///
@@ -137,7 +138,7 @@ struct ReversePass {
             return
         }
         gradients[index] = nil  // so that the sum is held once, and added to in place
-        Kernels.accumulate(1, gradient, into: &sum)
+        Trace.operation("accumulate gradient", [gradient.shape]) { Kernels.accumulate(1, gradient, into: &sum) }
         gradients[index] = sum
     }
 }

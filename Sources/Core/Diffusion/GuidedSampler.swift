@@ -2,6 +2,7 @@ import Autograd
 public import Layers
 public import Models
 public import Tensors
+import Tracing
 
 /// Makes videos from noise: DDIM with classifier-free guidance (diffusion.md 5.3).
 public struct GuidedSampler {
@@ -53,6 +54,8 @@ public struct GuidedSampler {
         let images = [shape[0] * shape[1]] + shape.dropFirst(2)
         var latents = noise
         for (index, timestep) in try scheduler.timesteps(steps).enumerated() {
+            let span = Trace.unit("denoising step")
+            defer { span.end() }
             let output = withoutRecording {
                 network(
                     sample: Variable(latents), timestep: [timestep], context: Variable(context),
@@ -82,6 +85,8 @@ public struct GuidedSampler {
     ) throws -> Tensor {
         var latents = latents
         for (index, timestep) in try scheduler.timesteps(steps).reversed().enumerated() {
+            let span = Trace.unit("inversion step")
+            defer { span.end() }
             let output = withoutRecording {
                 network(sample: Variable(latents), timestep: [timestep], context: Variable(context)).value
             }

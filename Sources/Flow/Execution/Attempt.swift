@@ -63,7 +63,7 @@ struct Attempt: Sendable {
             return error is CancellationError
                 ? .cancelled(nil) : .failed(nil, error: "\(error)", logTail: [])
         }
-        report(.started(step.id, attempt: id, cause: cause))
+        report(.started(step.id, attempt: id, key: key.digest, cause: cause))
         let meter = UsageMeter()
         do {
             let scratch = try engine.store.makeScratch(id.text)
@@ -114,6 +114,7 @@ struct Attempt: Sendable {
 
     private func body(_ id: AttemptID, _ scratch: URL, _ log: AttemptLog, _ meter: UsageMeter) -> End {
         do {
+            report(.phase(step.id, .restore))
             let (inputs, gone) = try restore(into: scratch)
             guard gone.isEmpty else {
                 let reasons = gone.map { "input \($0.port): \($0.reason)" }.joined(separator: "; ")
@@ -122,10 +123,12 @@ struct Attempt: Sendable {
             let outputs = try makeOutputs(in: scratch)
             let work = scratch.appending(path: "work")
             try FileManager.default.createDirectory(at: work, withIntermediateDirectories: false)
+            report(.phase(step.id, .body))
             try stage.run(step.settings, context(inputs, outputs, work, log))
             if let changed = try digests.changedFile(of: step, in: engine.lineage) {
                 throw ExecutionError.sourceChanged(changed, step: step.id)
             }
+            report(.phase(step.id, .publication))
             return try publish(id, outputs, log, meter)
         } catch LineageError.leaseLost {
             return close(id, .abandoned, error: "another process took the work over", log, meter) ?? .superseded

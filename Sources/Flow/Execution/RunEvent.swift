@@ -18,7 +18,11 @@ public enum RunEvent: Sendable {
     /// Its outputs are known and there.
     case hit(StepID, key: Digest, outputs: [String: Digest])
     /// A body starts.
-    case started(StepID, attempt: AttemptID, cause: Cause)
+    ///
+    /// This and what follows up to its end come from the thread on which the body runs, `log` perhaps from another.
+    case started(StepID, attempt: AttemptID, key: Digest, cause: Cause)
+    /// The next part of an attempt begins, and ends the one before.
+    case phase(StepID, AttemptPhase)
     /// How far a body is; as often as the stage says.
     case progress(StepID, StageProgress)
     /// A line of the attempt's log.
@@ -39,6 +43,16 @@ public enum RunEvent: Sendable {
     case notStarted(StepID)
     /// The last one.
     case runEnded(RunReport)
+}
+
+/// The parts of an attempt, in their order.
+public enum AttemptPhase: String, Hashable, Sendable {
+    /// Its inputs are put where the stage can read them.
+    case restore
+    /// The stage works.
+    case body
+    /// The outputs go into the store and into lineage.
+    case publication
 }
 
 /// What a step took.

@@ -2,6 +2,7 @@ import Autograd
 import Foundation
 public import Models
 public import Tensors
+import Tracing
 
 /// Clips as the denoising network sees them, encoded once.
 public enum ClipLatents {
@@ -29,6 +30,8 @@ public enum ClipLatents {
         values.reserveCapacity(clip.frames * height * width * channels)
         for frame in 0..<clip.frames {
             try beforeFrame()
+            let span = Trace.unit("frame encoding")
+            defer { span.end() }
             let (mean, logVariance) = withoutRecording {
                 let posterior = vae.encode(Variable(clip.normalised(frame..<frame + 1)))
                 return (posterior.mean.value, posterior.logarithmicVariance.value)

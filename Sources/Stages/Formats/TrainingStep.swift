@@ -2,6 +2,7 @@ public import Autograd
 import Layers
 public import StageKit
 import Tensors
+import Tracing
 
 /// Parameters that are trained together, and their optimiser.
 public struct TrainedGroup {
@@ -36,7 +37,11 @@ public func trainStep(
 ) throws -> (loss: Double, gradientNorm: Double) {
     let value = Double(loss.value.scalar)
     guard value.isFinite else { throw TrainingError.diverged(step: step, what: "loss", value: value) }
+    let backward = Trace.phase("backward")
     var all = gradients(of: loss, for: groups.flatMap(\.variables))
+    backward.end()
+    let update = Trace.phase("update")
+    defer { update.end() }
     var total = 0.0
     for gradient in all { gradient.read { for g in $0 { total += Double(g) * Double(g) } } }
     let norm = total.squareRoot()
@@ -48,7 +53,7 @@ public func trainStep(
     var start = 0
     for index in groups.indices {
         let end = start + groups[index].variables.count
-        groups[index].step(Array(all[start..<end]))
+        Trace.operation("AdamW", []) { groups[index].step(Array(all[start..<end])) }
         start = end
     }
     let isFinite = groups.allSatisfy { $0.variables.allSatisfy { $0.value.read { $0.allSatisfy(\.isFinite) } } }

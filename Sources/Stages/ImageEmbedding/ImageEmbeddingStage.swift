@@ -6,6 +6,7 @@ import Media
 import Models
 public import StageKit
 import Tensors
+import Tracing
 
 /// Embeds every frame of every clip with CLIP's image tower: projected, not normalised to length 1, as the appearance
 /// injector and the motion enhancer take them (diffusion.md 8.4).
@@ -69,6 +70,8 @@ public struct ImageEmbeddingStage: Stage {
             var rows: [Float] = []
             for start in stride(from: 0, to: clip.frames, by: ImageEmbeddingStage.batch) {
                 try context.checkCancellation()
+                let span = Trace.unit("embedding of frames")
+                defer { span.end() }
                 let part = frames[start..<min(start + ImageEmbeddingStage.batch, clip.frames)]
                 rows += withoutRecording { model.imageEmbeddings(Variable(preprocessing(part))).value.values }
                 done += part.count

@@ -3,6 +3,7 @@ import Formats
 import Foundation
 public import StageKit
 import Tensors
+import Tracing
 
 /// Scores generated videos: how well they show the prompt and its subject, how steady they are, and how close their
 /// motion is to that of the reference clips (diffusion.md 8.9).
@@ -99,6 +100,8 @@ public struct MetricScoringStage: Stage {
         for (index, (video, url)) in videos.enumerated() {
             try context.checkCancellation()
             context.report(StageProgress(index, of: videos.count, unit: "video"))
+            let span = Trace.unit("scoring of a video")
+            defer { span.end() }
             scored.append(try scorer.score(video, url))
         }
         let scores = Scores(videos: scored)

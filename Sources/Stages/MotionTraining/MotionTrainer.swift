@@ -6,6 +6,7 @@ import Logging
 import Models
 import StageKit
 import Tensors
+import Tracing
 
 /// Everything that the motion stage trains, and its loop.
 struct MotionTrainer {
@@ -73,6 +74,8 @@ struct MotionTrainer {
         var record: [TrainingRecord.Step] = []
         for step in 0..<settings.steps {
             try context.checkCancellation()
+            let span = Trace.unit("training step")
+            defer { span.end() }
             var generator = draws.step(step)
             let clip = draws.clip(at: step, of: examples.all.count)
             let timestep = generator.integer(below: schedule.count)
@@ -129,6 +132,8 @@ struct MotionTrainer {
     private func losses(
         _ clip: Int, _ timestep: Int, _ generator: inout Generator, _ levels: InjectionLevels?
     ) -> [Part] {
+        let span = Trace.phase("forward")
+        defer { span.end() }
         let example = examples.all[clip]
         let noise = generator.latentNoise(example.latents.shape, offset: settings.offsetNoise)
         let anchor = generator.integer(below: example.latents.shape[1])

@@ -10,6 +10,7 @@ import Media
 import Models
 import StageKit
 import Tensors
+import Tracing
 
 /// One run of the sampling stage.
 struct SampleRun {
@@ -206,6 +207,8 @@ struct SampleRun {
         var decoded = (height: 0, width: 0)
         for frame in 0..<shape[1] {
             try context.checkCancellation()
+            let span = Trace.unit("frame decoding")
+            defer { span.end() }
             let scale = Float(1 / vae.configuration.scalingFactor)
             let one = Tensor(
                 [1] + shape.dropFirst(2), latents.read { $0[frame * size..<(frame + 1) * size].map { $0 * scale } })

@@ -5,6 +5,7 @@ import Layers
 import Models
 import StageKit
 import Tensors
+import Tracing
 
 /// A clip as training sees it.
 struct Example {
@@ -41,6 +42,8 @@ struct Training {
         var record: [TrainingRecord.Step] = []
         for step in 0..<settings.steps {
             try context.checkCancellation()
+            let span = Trace.unit("training step")
+            defer { span.end() }
             var generator = draws.step(step)
             let clip = draws.clip(at: step, of: examples.count)
             let timestep = generator.integer(below: schedule.count)
@@ -57,6 +60,8 @@ struct Training {
     private func loss(
         _ example: Example, _ timestep: Int, _ lora: LoRA, _ generator: inout Generator
     ) -> Variable {
+        let span = Trace.phase("forward")
+        defer { span.end() }
         let shape = example.latents.shape
         let frame = generator.integer(below: shape[1])
         let size = example.latents.count / shape[1]

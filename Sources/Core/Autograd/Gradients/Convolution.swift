@@ -1,4 +1,5 @@
 public import Tensors
+import Tracing
 
 /// A two-dimensional convolution, channels last.
 ///
@@ -10,7 +11,10 @@ public func convolution(
     stride: Kernels.Stride = Kernels.Stride(1),
     padding: Kernels.Padding = Kernels.Padding(0)
 ) -> Variable {
-    let y = Kernels.convolution(x.value, weight.value, bias?.value, stride: stride, padding: padding)
+    let taps = weight.value.count / max(1, weight.shape[0])
+    let y = Trace.operation("convolution", [x.shape, weight.shape], flops: { 2 * $0.count * taps }) {
+        Kernels.convolution(x.value, weight.value, bias?.value, stride: stride, padding: padding)
+    }
     guard let parents = recorded([x, weight, bias]) else { return Variable(y) }
     let inputShape = x.shape
     let weightShape = weight.shape
@@ -19,15 +23,28 @@ public func convolution(
     let needsBias = parents[2] != nil
     return Variable(y, parents: parents) { gradient in
         [
-            savedWeight.map {
-                Kernels.convolutionBackwardInput(
-                    gradient, weight: $0, inputShape: inputShape, stride: stride, padding: padding)
+            savedWeight.map { weight in
+                Trace.operation(
+                    "convolution backward input", [gradient.shape, weightShape],
+                    flops: { _ in 2 * gradient.count * taps }
+                ) {
+                    Kernels.convolutionBackwardInput(
+                        gradient, weight: weight, inputShape: inputShape, stride: stride, padding: padding)
+                }
             },
-            savedInput.map {
-                Kernels.convolutionBackwardWeight(
-                    gradient, x: $0, weightShape: weightShape, stride: stride, padding: padding)
+            savedInput.map { x in
+                Trace.operation(
+                    "convolution backward weight", [gradient.shape, inputShape],
+                    flops: { _ in 2 * gradient.count * taps }
+                ) {
+                    Kernels.convolutionBackwardWeight(
+                        gradient, x: x, weightShape: weightShape, stride: stride, padding: padding)
+                }
             },
-            needsBias ? Kernels.convolutionBackwardBias(gradient) : nil,
+            needsBias
+                ? Trace.operation("convolution backward bias", [gradient.shape]) {
+                    Kernels.convolutionBackwardBias(gradient)
+                } : nil,
         ]
     }
 }
@@ -44,14 +61,22 @@ public func convolution(
         return addend.map { y.adding($0) } ?? y
     case .frozen(let packed):
         let epilogue = Epilogue(bias: bias?.value, addend: addend?.value)
-        let y = Kernels.convolution(x.value, packed, epilogue, stride: stride, padding: padding)
+        let taps = packed.shape[1...].reduce(1, *)
+        let y = Trace.operation("convolution", [x.shape, packed.shape], flops: { 2 * $0.count * taps }) {
+            Kernels.convolution(x.value, packed, epilogue, stride: stride, padding: padding)
+        }
         guard let parents = recorded([x, bias, addend]) else { return Variable(y) }
         let (shape, needs, addendShape) = (x.shape, parents.map { $0 != nil }, addend?.shape ?? [])
         return Variable(y, parents: parents) { gradient in
             [
                 needs[0]
-                    ? Kernels.convolutionBackwardInput(
-                        gradient, weight: packed, inputShape: shape, stride: stride, padding: padding) : nil,
+                    ? Trace.operation(
+                        "convolution backward input", [gradient.shape, shape],
+                        flops: { _ in 2 * gradient.count * taps }
+                    ) {
+                        Kernels.convolutionBackwardInput(
+                            gradient, weight: packed, inputShape: shape, stride: stride, padding: padding)
+                    } : nil,
                 needs[1] ? Kernels.convolutionBackwardBias(gradient) : nil,
                 needs[2] ? Variable.gradient(ofAddend: addendShape, gradient) : nil,
             ]

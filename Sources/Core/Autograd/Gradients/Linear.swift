@@ -1,11 +1,14 @@
 public import Tensors
+import Tracing
 
 /// x·Wᵀ + b over the last axis.
 ///
 /// `x` [.., in], `weight` [out, in], `bias` [out] → [.., out]. Keeps the input only for a weight that requires a
 /// gradient, and the weight only for an input that does.
 public func linear(_ x: Variable, weight: Variable, bias: Variable? = nil) -> Variable {
-    let y = Kernels.linear(x.value, weight.value, bias?.value)
+    let y = Trace.operation("linear", [x.shape, weight.shape], flops: { 2 * $0.count * weight.shape[1] }) {
+        Kernels.linear(x.value, weight.value, bias?.value)
+    }
     guard let parents = recorded([x, weight, bias]) else { return Variable(y) }
     let shape = x.shape
     let savedWeight = parents[0] == nil ? nil : weight.value
@@ -13,9 +16,21 @@ public func linear(_ x: Variable, weight: Variable, bias: Variable? = nil) -> Va
     let needsBias = parents[2] != nil
     return Variable(y, parents: parents) { gradient in
         [
-            savedWeight.map { Kernels.linearBackwardInput(gradient, weight: $0).reshaped(shape) },
-            savedInput.map { Kernels.linearBackwardWeight(gradient, x: $0) },
-            needsBias ? Kernels.linearBackwardBias(gradient) : nil,
+            savedWeight.map { weight in
+                Trace.operation(
+                    "linear backward input", [gradient.shape, weight.shape],
+                    flops: { _ in 2 * gradient.count * weight.shape[1] }
+                ) { Kernels.linearBackwardInput(gradient, weight: weight).reshaped(shape) }
+            },
+            savedInput.map { x in
+                Trace.operation(
+                    "linear backward weight", [gradient.shape, x.shape],
+                    flops: { 2 * gradient.count * $0.shape[1] }
+                ) { Kernels.linearBackwardWeight(gradient, x: x) }
+            },
+            needsBias
+                ? Trace.operation("linear backward bias", [gradient.shape]) { Kernels.linearBackwardBias(gradient) }
+                : nil,
         ]
     }
 }
@@ -31,12 +46,18 @@ public func linear(
         let y = linear(x, weight: weight, bias: bias)
         return addend.map { y.adding($0) } ?? y
     case .frozen(let packed):
-        let y = Kernels.linear(x.value, packed, Epilogue(bias: bias?.value, addend: addend?.value))
+        let y = Trace.operation("linear", [x.shape, packed.shape], flops: { 2 * $0.count * packed.shape[1] }) {
+            Kernels.linear(x.value, packed, Epilogue(bias: bias?.value, addend: addend?.value))
+        }
         guard let parents = recorded([x, bias, addend]) else { return Variable(y) }
         let (shape, needs, addendShape) = (x.shape, parents.map { $0 != nil }, addend?.shape ?? [])
         return Variable(y, parents: parents) { gradient in
             [
-                needs[0] ? Kernels.linearBackwardInput(gradient, weight: packed).reshaped(shape) : nil,
+                needs[0]
+                    ? Trace.operation(
+                        "linear backward input", [gradient.shape, packed.shape],
+                        flops: { _ in 2 * gradient.count * packed.shape[1] }
+                    ) { Kernels.linearBackwardInput(gradient, weight: packed).reshaped(shape) } : nil,
                 needs[1] ? Kernels.linearBackwardBias(gradient) : nil,
                 needs[2] ? Variable.gradient(ofAddend: addendShape, gradient) : nil,
             ]
@@ -52,24 +73,39 @@ public func linear(
     _ x: Variable, weight: PackedMatrix, bias: Variable?, down: Variable, up: Variable, scale: Float = 1,
     adding addend: Variable? = nil
 ) -> Variable {
-    var hidden = Kernels.linear(x.value, down.value)
-    if scale != 1 { hidden = Kernels.scale(hidden, by: scale) }
-    let y = Kernels.linear(
-        x.value, weight, Epilogue(bias: bias?.value, addend: addend?.value), plus: (hidden, up.value))
+    let rank = down.shape[0]
+    let (y, hidden) = Trace.operation(
+        "linear with LoRA", [x.shape, weight.shape, down.shape],
+        flops: { 2 * $0.0.count * (weight.shape[1] + rank) + 2 * x.value.count * rank }
+    ) {
+        var hidden = Kernels.linear(x.value, down.value)
+        if scale != 1 { hidden = Kernels.scale(hidden, by: scale) }
+        let epilogue = Epilogue(bias: bias?.value, addend: addend?.value)
+        return (Kernels.linear(x.value, weight, epilogue, plus: (hidden, up.value)), hidden)
+    }
     guard let parents = recorded([x, bias, addend, down, up]) else { return Variable(y) }
     let (input, a, b, addendShape) = (x.value, down.value, up.value, addend?.shape ?? [])
     let needs = parents.map { $0 != nil }
     return Variable(y, parents: parents) { gradient in
-        var slope = Kernels.linearBackwardInput(gradient, weight: b)
-        if scale != 1 { slope = Kernels.scale(slope, by: scale) }
-        return [
-            needs[0]
-                ? Kernels.linearBackwardInput(gradient, weight: weight, plus: (slope, a)).reshaped(input.shape) : nil,
-            needs[1] ? Kernels.linearBackwardBias(gradient) : nil,
-            needs[2] ? Variable.gradient(ofAddend: addendShape, gradient) : nil,
-            needs[3] ? Kernels.linearBackwardWeight(slope, x: input) : nil,
-            needs[4] ? Kernels.linearBackwardWeight(gradient, x: hidden) : nil,
-        ]
+        Trace.operation(
+            "linear with LoRA backward", [gradient.shape, weight.shape, a.shape],
+            flops: { _ in
+                let back = needs[0] ? gradient.count * weight.shape[1] + input.count * rank : 0
+                return 2 * (back + 2 * gradient.count * rank + input.count * rank)
+            }
+        ) {
+            var slope = Kernels.linearBackwardInput(gradient, weight: b)
+            if scale != 1 { slope = Kernels.scale(slope, by: scale) }
+            return [
+                needs[0]
+                    ? Kernels.linearBackwardInput(gradient, weight: weight, plus: (slope, a)).reshaped(input.shape)
+                    : nil,
+                needs[1] ? Kernels.linearBackwardBias(gradient) : nil,
+                needs[2] ? Variable.gradient(ofAddend: addendShape, gradient) : nil,
+                needs[3] ? Kernels.linearBackwardWeight(slope, x: input) : nil,
+                needs[4] ? Kernels.linearBackwardWeight(gradient, x: hidden) : nil,
+            ]
+        }
     }
 }
 
@@ -80,7 +116,9 @@ public func gatedLinear(_ x: Variable, weight: WeightMatrix, bias: Variable? = n
     guard case .frozen(let packed) = weight, !isRecorded([x, bias]),
         Epilogue.canGate(columns: packed.shape[0], depth: packed.shape[1])
     else { return linear(x, weight: weight, bias: bias).geglu() }
-    return Variable(Kernels.linear(x.value, packed, Epilogue(bias: bias?.value, activation: .geglu)))
+    return Trace.operation("linear, GEGLU", [x.shape, packed.shape], flops: { 4 * $0.value.count * packed.shape[1] }) {
+        Variable(Kernels.linear(x.value, packed, Epilogue(bias: bias?.value, activation: .geglu)))
+    }
 }
 
 /// The matrix product of two matrices, or of two stacks of as many matrices.
@@ -89,23 +127,27 @@ public func gatedLinear(_ x: Variable, weight: WeightMatrix, bias: Variable? = n
 public func matmul(
     _ a: Variable, _ b: Variable, transposeA: Bool = false, transposeB: Bool = false
 ) -> Variable {
-    let y = Kernels.matmul(a.value, b.value, transposeA: transposeA, transposeB: transposeB)
+    let y = Trace.operation("matmul", [a.shape, b.shape]) {
+        Kernels.matmul(a.value, b.value, transposeA: transposeA, transposeB: transposeB)
+    }
     guard let parents = recorded([a, b]) else { return Variable(y) }
     let savedB = parents[0] == nil ? nil : b.value
     let savedA = parents[1] == nil ? nil : a.value
     return Variable(y, parents: parents) { g in
-        [
-            // With A' = op(A) and B' = op(B): dA' = g·B'ᵀ and dB' = A'ᵀ·g.
-            savedB.map { b in
-                transposeA
-                    ? Kernels.matmul(b, g, transposeA: transposeB, transposeB: true)
-                    : Kernels.matmul(g, b, transposeA: false, transposeB: !transposeB)
-            },
-            savedA.map { a in
-                transposeB
-                    ? Kernels.matmul(g, a, transposeA: true, transposeB: transposeA)
-                    : Kernels.matmul(a, g, transposeA: !transposeA, transposeB: false)
-            },
-        ]
+        Trace.operation("matmul backward", [g.shape]) {
+            [
+                // With A' = op(A) and B' = op(B): dA' = g·B'ᵀ and dB' = A'ᵀ·g.
+                savedB.map { b in
+                    transposeA
+                        ? Kernels.matmul(b, g, transposeA: transposeB, transposeB: true)
+                        : Kernels.matmul(g, b, transposeA: false, transposeB: !transposeB)
+                },
+                savedA.map { a in
+                    transposeB
+                        ? Kernels.matmul(g, a, transposeA: true, transposeB: transposeA)
+                        : Kernels.matmul(a, g, transposeA: !transposeA, transposeB: false)
+                },
+            ]
+        }
     }
 }

@@ -1,9 +1,10 @@
 import Tensors
+import Tracing
 
 extension Variable {
     /// The sum of all elements: a scalar.
     public func sum() -> Variable {
-        let y = Tensor(Kernels.sum(value))
+        let y = Trace.operation("sum", [shape]) { Tensor(Kernels.sum(value)) }
         guard let parent = recorded(self) else { return Variable(y) }
         let shape = shape
         return Variable(y, parent: parent) { Tensor(shape, repeating: $0.scalar) }
@@ -14,10 +15,12 @@ extension Variable {
 
     /// The sum of the squares of all elements: a scalar.
     public func sumOfSquares() -> Variable {
-        let y = Tensor(Kernels.sumOfSquares(value))
+        let y = Trace.operation("sum of squares", [shape]) { Tensor(Kernels.sumOfSquares(value)) }
         guard let parent = recorded(self) else { return Variable(y) }
         let saved = value
-        return Variable(y, parent: parent) { Kernels.scale(saved, by: 2 * $0.scalar) }
+        return Variable(y, parent: parent) { gradient in
+            Trace.operation("sum of squares backward", [saved.shape]) { Kernels.scale(saved, by: 2 * gradient.scalar) }
+        }
     }
 
     /// The mean of each of `groups` groups of consecutive entries of the first axis: [groups·r, ..] → [groups, ..].
@@ -27,26 +30,34 @@ extension Variable {
             !shape.isEmpty && groups > 0 && shape[0] % groups == 0 && shape[0] > 0,
             "mean of \(groups) groups of a variable of shape \(shape)")
         let size = shape[0] / groups
-        let y = Kernels.scale(Kernels.sumRowGroups(value, groups: groups), by: 1 / Float(size))
+        let y = Trace.operation("mean of groups", [shape]) {
+            Kernels.scale(Kernels.sumRowGroups(value, groups: groups), by: 1 / Float(size))
+        }
         guard let parent = recorded(self) else { return Variable(y) }
         return Variable(y, parent: parent) { gradient in
-            Kernels.repeatRows(Kernels.scale(gradient, by: 1 / Float(size)), times: size)
+            Trace.operation("mean of groups backward", [gradient.shape]) {
+                Kernels.repeatRows(Kernels.scale(gradient, by: 1 / Float(size)), times: size)
+            }
         }
     }
 }
 
 /// The mean of (a − b)² over all elements: a scalar.
 public func meanSquaredError(_ a: Variable, _ b: Variable) -> Variable {
-    let difference = Kernels.subtract(a.value, b.value)
-    let count = Float(difference.count)
-    let y = Tensor(Kernels.sumOfSquares(difference) / count)
+    let count = Float(a.value.count)
+    let (difference, y) = Trace.operation("mean squared error", [a.shape]) {
+        let difference = Kernels.subtract(a.value, b.value)
+        return (difference, Tensor(Kernels.sumOfSquares(difference) / count))
+    }
     guard let parents = recorded([a, b]) else { return Variable(y) }
     let needs = parents.map { $0 != nil }
     return Variable(y, parents: parents) { gradient in
         let factor = 2 * gradient.scalar / count
-        return [
-            needs[0] ? Kernels.scale(difference, by: factor) : nil,
-            needs[1] ? Kernels.scale(difference, by: -factor) : nil,
-        ]
+        return Trace.operation("mean squared error backward", [difference.shape]) {
+            [
+                needs[0] ? Kernels.scale(difference, by: factor) : nil,
+                needs[1] ? Kernels.scale(difference, by: -factor) : nil,
+            ]
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Tensors
+import Tracing
 
 extension Variable {
     /// Rows by index: [.., c] seen as a table of rows → [ids.count, c].
@@ -7,11 +8,13 @@ extension Variable {
     public func gatheredRows(_ ids: [Int]) -> Variable {
         let shape = shape
         let table = value.reshaped([-1, shape[shape.count - 1]])
-        let y = Kernels.gatherRows(table, ids)
+        let y = Trace.operation("gather rows", [table.shape, [ids.count]]) { Kernels.gatherRows(table, ids) }
         let rows = table.shape
         guard let parent = recorded(self) else { return Variable(y) }
         return Variable(y, parent: parent) { gradient in
-            Kernels.scatterAddRows(gradient, at: ids, to: Tensor(zeros: rows)).reshaped(shape)
+            Trace.operation("gather rows backward", [gradient.shape]) {
+                Kernels.scatterAddRows(gradient, at: ids, to: Tensor(zeros: rows)).reshaped(shape)
+            }
         }
     }
 
@@ -21,8 +24,9 @@ extension Variable {
     public func scatterAdding(_ rows: Variable, at ids: [Int]) -> Variable {
         let shape = shape
         let width = shape[shape.count - 1]
-        let y = Kernels.scatterAddRows(rows.value, at: ids, to: value.reshaped([-1, width])).reshaped(
-            shape)
+        let y = Trace.operation("scatter rows", [rows.shape]) {
+            Kernels.scatterAddRows(rows.value, at: ids, to: value.reshaped([-1, width])).reshaped(shape)
+        }
         guard let parents = recorded([self, rows]) else { return Variable(y) }
         let needsRows = parents[1] != nil
         return Variable(y, parents: parents) { gradient in

@@ -75,7 +75,9 @@ extension Kernels {
         epilogue.check(columns: out, rows: rows)
         let y = Tensor(uninitialised: x.shape.dropLast() + [epilogue.activation == .geglu ? out / 2 : out])
         withExtendedLifetime((x, epilogue, low)) {
-            var terms = [Term(.plain(MatrixView(base: x.base, stride: weight.depth)), RightMatrix(weight), weight.depth)]
+            var terms = [
+                Term(.plain(MatrixView(base: x.base, stride: weight.depth)), RightMatrix(weight), weight.depth)
+            ]
             if let (hidden, up) = low {
                 let rank = hidden.lastAxis
                 precondition(

@@ -5,7 +5,9 @@ extension Kernels {
     static func isWorthWinograd(
         _ window: ck_window, _ weight: PackedMatrix, _ epilogue: Epilogue, spread: (h: Int, w: Int), images: Int
     ) -> Bool {
-        guard spread == (1, 1), epilogue.activation == .none, window.channels > 8, weight.outputs > 8 else { return false }
+        guard spread == (1, 1), epilogue.activation == .none, window.channels > 8, weight.outputs > 8 else {
+            return false
+        }
         // Its products are of float32, which takes twice as long where the processor multiplies bfloat16.
         let least: Float = weight.precision == .bf16 && KernelLevel.chosen == .avx512bf16 ? 2 : 1.1
         return withUnsafePointer(to: window) {

@@ -77,8 +77,9 @@ public final class PackedMatrix: Sendable {
 
     // MARK: Winograd
 
-    /// Floats of a transformed weight that is kept at most: 64 MiB. Larger ones are made anew for each product, which
-    /// costs it some 5 %.
+    /// Floats of a transformed weight that is kept at most: 64 MiB.
+    ///
+    /// Larger ones are made anew for each product, which costs it some 5 %.
     static let keptAtMost = 16 << 20
 
     /// The weight of a 3 × 3 or 3 × 1 kernel at Winograd's points.

@@ -31,14 +31,32 @@ extension FolderModel {
         try weights.finish()
     }
 
-    /// Opens a folder; frozen layers multiply in `precision`.
+    /// The names and shapes of the model in a folder, without its numbers: what adapters for it are read by.
     ///
     /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
-    public init(folder: URL, precision: Precision = .float32) throws {
+    public static func outline(folder: URL) throws -> Weights {
         let configuration = try Configuration(file: folder.appending(path: "config.json"))
         let checkpoint = try Checkpoint.open(folder)
-        let weights = Weights(CheckpointWeights(checkpoint), precision: precision)
+        let weights = Weights(CheckpointWeights(checkpoint), readsValues: false)
+        _ = Self(unchecked: configuration, weights)
+        try weights.finish(checkpoint.location.path(percentEncoded: false))
+        return weights
+    }
+
+    /// Opens a folder; frozen layers multiply in `precision`.
+    ///
+    /// - Parameter loras: what is added to the linear weights as they are read, each with its scale: see
+    ///   ``MergedWeights``. Read them for the model's ``outline(folder:)``.
+    /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
+    public init(
+        folder: URL, precision: Precision = .float32, merging loras: [(lora: LoRA, scale: Float)] = []
+    ) throws {
+        let configuration = try Configuration(file: folder.appending(path: "config.json"))
+        let checkpoint = try Checkpoint.open(folder)
+        let weights = Weights(MergedWeights(CheckpointWeights(checkpoint), loras), precision: precision)
         self.init(unchecked: configuration, weights)
         try weights.finish(checkpoint.location.path(percentEncoded: false))
+        // Tensors as they were before packing.
+        Kernels.releaseMemory()
     }
 }

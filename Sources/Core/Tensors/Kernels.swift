@@ -1,5 +1,6 @@
 internal import CBLAS
 internal import CKernels
+import Synchronization
 
 /// The arithmetic on tensors, forward and backward: the one seam behind which another processor can be added.
 ///
@@ -17,6 +18,12 @@ public enum Kernels {
 
     /// We tile outside: OpenBLAS's own threads change results with their number, and would fight with the pool.
     static let useOneBLASThread: Void = openblas_set_num_threads(1)
+
+    /// Gives the memory that is kept for the next tensors back to the system: after work whose sizes will not come again.
+    public static func releaseMemory() { Recycler.shared.trim() }
+
+    /// How many buffers were allocated so far; it does not grow from the second of equal steps on.
+    public static var allocations: Int { Recycler.shared.made.load(ordering: .relaxed) }
 
     /// Elements of a chunk of work that does little per element; about 2 µs.
     static let lightChunk = 16384

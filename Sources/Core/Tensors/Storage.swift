@@ -26,13 +26,13 @@ final class Storage: @unchecked Sendable {
 
 /// Keeps freed buffers for the next tensor of their size.
 ///
-/// Page faults of fresh memory cost small models more than the arithmetic does. Capped, so that one large pass does not
-/// hold on to its peak.
+/// Page faults of fresh memory cost small models more than the arithmetic does. From the second step of a training or a
+/// sampling on, every buffer comes from here: nothing is allocated. Capped at a quarter of the machine's memory.
 final class Recycler: Sendable {
     static let shared = Recycler()
 
     /// Bytes kept at most.
-    static let limit = 512 << 20
+    static let limit = max(512 << 20, sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) / 4)
 
     private struct Shelf {
         var buffers: [Int: [Address]] = [:]
@@ -51,6 +51,20 @@ final class Recycler: Sendable {
         return (bytes + step - 1) / step * step
     }
 
+    /// How many buffers were made so far, because none of their size was kept.
+    let made = Atomic<Int>(0)
+
+    /// Gives everything that is kept back to the system: after work whose sizes will not come again.
+    func trim() {
+        let buffers = shelf.withLock { shelf in
+            defer { shelf = Shelf() }
+            return shelf.buffers
+        }
+        for address in buffers.values.joined() {
+            if let pointer = UnsafeMutablePointer<Float>(bitPattern: address) { free(pointer) }
+        }
+    }
+
     func take(floats: Int) -> (UnsafeMutablePointer<Float>, capacity: Int) {
         let capacity = Recycler.sizeClass(bytes: floats * MemoryLayout<Float>.stride)
         let kept = shelf.withLock { shelf -> Address? in
@@ -59,6 +73,7 @@ final class Recycler: Sendable {
             return address
         }
         if let kept, let pointer = UnsafeMutablePointer<Float>(bitPattern: kept) { return (pointer, capacity) }
+        made.wrappingAdd(1, ordering: .relaxed)
         // Large buffers are aligned for huge pages: one fault for 2 MiB instead of 512.
         let isLarge = capacity >= 4 << 20
         var raw: UnsafeMutableRawPointer?

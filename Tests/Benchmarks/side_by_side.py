@@ -13,7 +13,9 @@ them. Errors are ||a - b|| / ||b|| against PyTorch in float32: of the prediction
 of the embedding; for a training step, of all LoRA gradients together.
 
 What is compared:
-  forward        the denoising network on two videos, as guidance needs: a plain batch of 2 in both
+  forward        the denoising network on two videos: a plain batch of 2 in both
+  guided-step    the denoising network for one video under two texts, as guidance needs: PyTorch runs a batch of 2;
+                 motrans computes what comes before the first look at the text once
   training-step  one video: forward, mean squared error of the noise, backward, AdamW; a LoRA of rank 32 on attn1 and ff
                  of the spatial and attn1, attn2 and ff of the temporal transformers (1.42 M, 4.11 M, 21.3 M numbers)
   sampling       8 DDIM steps with guidance; motrans computes what comes before the text once for both halves
@@ -62,18 +64,18 @@ SIZES = {
     "full": dict(
         channels=(320, 640, 1280, 1280), layers=2, head=64, text=1024, latents=(8, 24, 40), checkpointing=True),
 }
-UNET_WORKLOADS = ["forward", "training-step", "sampling"]
+UNET_WORKLOADS = ["forward", "guided-step", "training-step", "sampling"]
 IMAGE_WORKLOADS = ["vae", "clip"]
 PHASES = ["forward", "backward", "optimiser"]
 # How often, in each process; --repeat overrides.
 REPETITIONS = {
-    "tiny": {"forward": 5, "training-step": 4, "sampling": 2},
-    "small": {"forward": 2, "training-step": 2, "sampling": 1},
-    "full": {"forward": 1, "training-step": 1, "sampling": 1},
+    "tiny": {"forward": 5, "guided-step": 5, "training-step": 4, "sampling": 2},
+    "small": {"forward": 2, "guided-step": 2, "training-step": 2, "sampling": 1},
+    "full": {"forward": 1, "guided-step": 1, "training-step": 1, "sampling": 1},
     "": {"vae": 1, "clip": 3},
 }
-QUICK = {"forward": 3, "training-step": 2, "sampling": 1}
-QUICK_ROUNDS = {"forward": 2, "training-step": 2, "sampling": 1}
+QUICK = {"forward": 3, "guided-step": 3, "training-step": 2, "sampling": 1}
+QUICK_ROUNDS = {"forward": 2, "guided-step": 2, "training-step": 2, "sampling": 1}
 
 
 def say(text):
@@ -130,7 +132,8 @@ def make_inputs(name, workload):
     if workload == "forward":
         return {
             "sample": sample.repeat(2, 1, 1, 1, 1), "encoder_hidden_states": text, "timestep": torch.tensor([500])}
-    return {"sample": sample, "encoder_hidden_states": text}
+    inputs = {"sample": sample, "encoder_hidden_states": text}
+    return inputs | {"timestep": torch.tensor([500])} if workload == "guided-step" else inputs
 
 
 def write_network(name, folder):
@@ -273,6 +276,8 @@ def run_torch(case, precision, repetitions, threads, result, outputs):
         elif workload == "clip":
             forward = lambda: {"image_embeds": network(inputs["pixel_values"]).image_embeds}
         else:
+            if workload == "guided-step":
+                inputs["sample"] = inputs["sample"].repeat(2, 1, 1, 1, 1)
             forward = lambda: {
                 "sample": network(inputs["sample"], inputs["timestep"], inputs["encoder_hidden_states"]).sample}
         save_outputs(forward(), outputs)

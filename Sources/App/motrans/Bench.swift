@@ -47,6 +47,20 @@ struct Bench {
         }.measurement
     }
 
+    /// The network's part of a guided denoising step: one video under two texts, `[2, f, h, w, c]`.
+    func guidedStep(
+        _ unet: UNet3DConditionModel, _ inputs: BenchInputs, repetitions: Int
+    ) -> (measurement: Measurement, outputs: Tensor) {
+        measured(.guidedStep, .unet3DConditionModel, unet.weights.parameterCount, repetitions) {
+            withoutRecording {
+                unet(
+                    sample: Variable(inputs.sample), timestep: inputs.timestep, context: Variable(inputs.context),
+                    conditions: 2
+                ).value
+            }
+        }
+    }
+
     /// Training steps of a LoRA.
     ///
     /// - Parameter onFirstGradients: receives the gradients of the first step by the names of the LoRA's tensors.

@@ -15,13 +15,15 @@ struct BenchCommand: ParsableCommand {
             With a folder and --inputs: that model on tensors of the reference class's names and layouts, as `motrans
             forward` takes them.
 
-            Workloads: forward is one pass, of the built-in networks on two videos, as guidance needs. training-step is
+            Workloads: forward is one pass, of the built-in networks on two videos. guided-step is one pass for one video
+            under two texts, as guidance needs; what comes before the first look at the text is computed once. training-step is
             one video, the mean squared error of the predicted noise, gradients and AdamW for a LoRA on attn1 and ff of
             the spatial and attn1, attn2 and ff of the temporal transformers, transformer_in among them, whose factors
-            follow from their names. sampling is DDIM with guidance, one video; its GFLOP/s count what the reference
-            would do, which computes the part before the text twice. training-step and sampling are of UNet folders;
-            they need the inputs sample (noisy latents, [b, c, f, h, w]) and encoder_hidden_states (for sampling
-            [2, L, D]: negative, prompt), training-step also timestep and noise (what is to be predicted).
+            follow from their names. sampling is DDIM with guidance, one video. The GFLOP/s of it and of
+            guided-step count what the reference would do, which computes the part before the text twice. These three are
+            of UNet folders; they need the inputs sample (noisy latents, [b, c, f, h, w]) and encoder_hidden_states (under
+            guidance [2, L, D]: negative, prompt), guided-step and training-step also timestep, training-step also noise
+            (what is to be predicted).
 
             Peak memory is the largest resident memory from the end of loading on. One warm-up is not counted. Take the
             minimum on a machine that does other things.
@@ -36,7 +38,7 @@ struct BenchCommand: ParsableCommand {
             "Where the folder's results go: what the last repetition gave, of a training step its first gradients.",
             valueName: "out.safetensors"))
     var outputs: String?
-    @Option(help: "forward, training-step or sampling; of built-in networks all, unless told.")
+    @Option(help: "forward, guided-step, training-step or sampling; of built-in networks all, unless told.")
     var workload: [BenchWorkload] = []
     @Option(help: "tiny, small or full; several times for several.") var size: [BenchSize] = []
     @Flag(help: "The built-in size tiny alone.") var quick = false
@@ -117,6 +119,7 @@ struct BenchCommand: ParsableCommand {
             var measurement =
                 switch workload {
                 case .forward: bench.forward(unet, inputs, repetitions: repetitions)
+                case .guidedStep: bench.guidedStep(unet, inputs, repetitions: repetitions).measurement
                 case .trainingStep: try bench.trainingStep(unet, inputs, repetitions: repetitions)
                 case .sampling: try bench.sampling(unet, inputs, repetitions: repetitions).measurement
                 }
@@ -150,7 +153,10 @@ struct BenchCommand: ParsableCommand {
         if workload == .trainingStep {
             return try bench.trainingStep(unet, given, repetitions: repetitions, onFirstGradients: write)
         }
-        let (measurement, latents) = try bench.sampling(unet, given, repetitions: repetitions)
+        let (measurement, latents) =
+            workload == .guidedStep
+            ? bench.guidedStep(unet, given, repetitions: repetitions)
+            : try bench.sampling(unet, given, repetitions: repetitions)
         try write(["sample": Kernels.permute(latents, [0, 4, 1, 2, 3])])
         return measurement
     }

@@ -7,7 +7,7 @@ struct BenchInputs {
     /// Noisy latents, `[b, f, h, w, c]`.
     let sample: Tensor
     let timestep: [Int]
-    /// Text, `[b, L, D]`; for sampling `[2, L, D]`: negative, prompt.
+    /// Text, `[b, L, D]`; under guidance `[2, L, D]`: negative, prompt.
     let context: Tensor
     /// What a training step is to predict, of the shape of `sample`.
     let noise: Tensor?
@@ -45,20 +45,23 @@ struct BenchInputs {
             return array.tensor
         }
         let (c, d) = (unet.configuration.inChannels, unet.configuration.crossAttentionDimension)
-        let batch = workload == .sampling ? "1" : "b"
+        let isGuided = workload == .sampling || workload == .guidedStep
+        let batch = isGuided ? "1" : "b"
         let sample = try tensor("sample", "[\(batch), \(c), f, h, w]") {
-            $0.count == 5 && $0[1] == c && (workload != .sampling || $0[0] == 1)
+            $0.count == 5 && $0[1] == c && (!isGuided || $0[0] == 1)
         }
-        let texts = workload == .sampling ? 2 : sample.shape[0]
+        let texts = isGuided ? 2 : sample.shape[0]
         context = try tensor("encoder_hidden_states", "[\(texts), L, \(d)]") {
             $0.count == 3 && $0[0] == texts && $0[2] == d
         }
         self.sample = Self.channelsLast(sample)
-        guard workload == .trainingStep else {
+        guard workload != .sampling else {
             (timestep, noise) = ([], nil)
             return
         }
-        noise = Self.channelsLast(try tensor("noise", "\(sample.shape), as `sample`,") { $0 == sample.shape })
+        noise =
+            workload == .trainingStep
+            ? Self.channelsLast(try tensor("noise", "\(sample.shape), as `sample`,") { $0 == sample.shape }) : nil
         let steps = try array("timestep")
         guard let numbers = steps.wholeNumbers, numbers.count == 1 || numbers.count == sample.shape[0] else {
             throw ModelsError.badInput(

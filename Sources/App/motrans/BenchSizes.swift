@@ -71,7 +71,7 @@ enum BenchSize: String, CaseIterable, Sendable {
     /// The operations of a workload, where they are known.
     func gigaflop(of workload: BenchWorkload, steps: Int, rank: Int) -> Double? {
         switch workload {
-        case .forward: forwardGigaflop
+        case .forward, .guidedStep: forwardGigaflop
         case .trainingStep: rank == 32 ? trainingGigaflop : nil
         case .sampling: Double(steps) * forwardGigaflop
         }

@@ -31,6 +31,8 @@ struct Timings {
 enum BenchWorkload: String, CaseIterable, Sendable {
     /// One forward pass.
     case forward
+    /// One forward pass of a video under two texts.
+    case guidedStep = "guided-step"
     /// Forward, backward and optimiser step of a LoRA.
     case trainingStep = "training-step"
     /// DDIM steps with guidance.

@@ -1,5 +1,6 @@
 public import Diffusion
 public import Foundation
+public import Layers
 public import Models
 public import StageKit
 public import Tensors
@@ -15,10 +16,18 @@ extension ModelSet {
 
     /// The denoising network.
     ///
+    /// - Parameter loras: what is merged into its weights, each with its scale; read for `unetOutline`.
     /// Throws when the set has none or a tensor is missing or misshapen.
-    public func unet(precision: Precision = .float32) throws -> UNet3DConditionModel {
-        try UNet3DConditionModel(folder: folder(.unet), precision: precision)
+    public func unet(
+        precision: Precision = .float32, merging loras: [(lora: LoRA, scale: Float)] = []
+    ) throws -> UNet3DConditionModel {
+        try UNet3DConditionModel(folder: folder(.unet), precision: precision, merging: loras)
     }
+
+    /// The names and shapes of the denoising network, without its numbers: what adapters are read by.
+    ///
+    /// Throws when the set has none or a tensor is missing or misshapen.
+    public func unetOutline() throws -> Weights { try UNet3DConditionModel.outline(folder: folder(.unet)) }
 
     /// The autoencoder.
     ///

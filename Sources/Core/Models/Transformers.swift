@@ -25,16 +25,37 @@ struct TransformerBlock {
 
     /// - Parameters:
     ///   - x: tokens `[outer, L, inner, width]`; attention runs over L.
-    ///   - context: `[m, K, 1, contextDimension]`, outer a multiple of m; nil for the tokens themselves.
+    ///   - context: what the second attention looks at, outer a multiple of its m.
     ///   - copying: applied between the attentions: the first does not depend on the context.
     func callAsFunction(
-        _ x: Variable, context: Variable?, _ adapters: Adapters, copying: (Variable) -> Variable = { $0 }
+        _ x: Variable, context: AttentionContext, _ adapters: Adapters, copying: (Variable) -> Variable = { $0 }
     ) -> Variable {
         var x = x
-        x = copying(attention1(norms[0](x), nil, adapters, adding: x))
+        x = copying(attention1(norms[0](x), .tokens, adapters, adding: x))
         x = attention2(norms[1](x), context, adapters, adding: x)
         return feedForwardOut(feedForwardIn.gated(norms[2](x), adapters), adapters, adding: x)
     }
+
+    /// What the second attention makes of a context `[m, K, 1, contextDimension]`.
+    func keysAndValues(of context: Variable, _ adapters: Adapters) -> KeysAndValues {
+        attention2.keysAndValues(of: context, adapters)
+    }
+}
+
+/// What an attention looks at.
+enum AttentionContext {
+    /// The tokens themselves.
+    case tokens
+    /// Hidden states of a context, `[m, K, 1, contextDimension]`.
+    case states(Variable)
+    /// A context whose keys and values are known.
+    case known(KeysAndValues)
+}
+
+/// What an attention makes of a context, `[m, K, 1, width]` each.
+struct KeysAndValues {
+    let keys: Variable
+    let values: Variable
 }
 
 /// `Attention` of the reference: no biases but that of the output, heads as contiguous chunks.
@@ -54,17 +75,28 @@ struct Attention {
     }
 
     func callAsFunction(
-        _ x: Variable, _ context: Variable?, _ adapters: Adapters, adding residual: Variable
+        _ x: Variable, _ context: AttentionContext, _ adapters: Adapters, adding residual: Variable
     ) -> Variable {
-        let source = context ?? x
-        let attended = attention(
-            query: query(x, adapters), key: key(source, adapters), value: value(source, adapters), heads: heads)
+        let queries = query(x, adapters)
+        let seen =
+            switch context {
+            case .tokens: keysAndValues(of: x, adapters)
+            case .states(let states): keysAndValues(of: states, adapters)
+            case .known(let known): known
+            }
+        let attended = attention(query: queries, key: seen.keys, value: seen.values, heads: heads)
         return out(attended, adapters, adding: residual)
+    }
+
+    func keysAndValues(of states: Variable, _ adapters: Adapters) -> KeysAndValues {
+        KeysAndValues(keys: key(states, adapters), values: value(states, adapters))
     }
 }
 
 /// `Transformer2DModel` of the reference (diffusion.md 2.5): attention inside each frame, then to the text.
 struct SpatialTransformer {
+    /// Its module path, by which keys and values of a text are found.
+    let path: String
     private let norm: GroupNorm
     private let projectIn: Linear
     private let block: TransformerBlock
@@ -72,6 +104,7 @@ struct SpatialTransformer {
 
     init(_ weights: Weights, channels: Int, heads: Int, headDimension: Int, contextDimension: Int, groups: Int) {
         let width = heads * headDimension
+        path = weights.path
         norm = GroupNorm(weights, "norm", groups: groups, channels: channels, epsilon: 1e-6)
         projectIn = Linear(weights, "proj_in", in: channels, out: width, bias: true)
         block = TransformerBlock(
@@ -81,17 +114,21 @@ struct SpatialTransformer {
 
     /// - Parameters:
     ///   - x: `[n, h, w, c]`.
-    ///   - context: `[m, L, D]`, n (of the copies) a multiple of m.
+    ///   - text: what it looks at, n (of the copies) a multiple of the number of texts.
     ///   - copying: makes the copies of x that look at different texts.
     func callAsFunction(
-        _ x: Variable, context: Variable, _ adapters: Adapters, copying: (Variable) -> Variable = { $0 }
+        _ x: Variable, text: AttentionContext, _ adapters: Adapters, copying: (Variable) -> Variable = { $0 }
     ) -> Variable {
         let shape = x.shape
         let tokens = norm(x).reshaped([shape[0], shape[1] * shape[2], 1, shape[3]])
-        let words = context.reshaped([context.shape[0], context.shape[1], 1, context.shape[2]])
-        let y = block(projectIn(tokens, adapters), context: words, adapters, copying: copying)
+        let y = block(projectIn(tokens, adapters), context: text, adapters, copying: copying)
         let residual = copying(x)
         return projectOut(y, adapters, adding: residual).reshaped(residual.shape)
+    }
+
+    /// Keys and values of a text `[m, L, 1, D]`.
+    func keysAndValues(of text: Variable, _ adapters: Adapters) -> KeysAndValues {
+        block.keysAndValues(of: text, adapters)
     }
 }
 
@@ -119,7 +156,7 @@ struct TemporalTransformer {
     func callAsFunction(_ x: Variable, batch: Int, _ adapters: Adapters) -> Variable {
         let shape = x.shape
         let tokens = norm(x.reshaped([batch, shape[0] / batch, shape[1] * shape[2], shape[3]]))
-        let y = block(projectIn(tokens, adapters), context: nil, adapters)
+        let y = block(projectIn(tokens, adapters), context: .tokens, adapters)
         return projectOut(y, adapters, adding: x).reshaped(shape)
     }
 }

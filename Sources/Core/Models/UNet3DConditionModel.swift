@@ -19,9 +19,9 @@ public struct UNet3DConditionModel: FolderModel {
     private let convIn: Convolution2D
     private let timeEmbedding: TimestepEmbedding
     private let transformerIn: TemporalTransformer
-    private let downBlocks: [UNetDownBlock]
-    private let midBlock: UNetMidBlock
-    private let upBlocks: [UNetUpBlock]
+    let downBlocks: [UNetDownBlock]
+    let midBlock: UNetMidBlock
+    let upBlocks: [UNetUpBlock]
     private let convNormOut: GroupNorm
     private let convOut: Convolution2D
 
@@ -61,11 +61,12 @@ public struct UNet3DConditionModel: FolderModel {
     /// - Parameters:
     ///   - sample: `[b, f, h, w, in_channels]`.
     ///   - timestep: one for each of the batch, or one for all.
-    ///   - context: text `[b, L, D]`, or `[b * f, L, D]` to give each frame its own. Its keys and values are computed
-    ///     once per prompt; frames share them.
+    ///   - context: text `[b, L, D]`, `[1, L, D]` for all videos, or `[b * f, L, D]` to give each frame its own. Its keys
+    ///     and values are computed once per pass; frames share them.
     ///   - conditions: how many texts each video is denoised under, k; then context is `[k * b, L, D]`, the texts of all
-    ///     videos one condition after the other. What does not depend on the text is computed once.
-    ///   - adapters: LoRAs, and rows `[k * b, c]` that an appearance injector adds to the input of temporal transformers.
+    ///     videos one condition after the other, or `[k, L, D]`. What does not depend on the text is computed once.
+    ///   - adapters: LoRAs, and rows `[k * b, c]` or `[k, c]` that an appearance injector adds to the input of temporal
+    ///     transformers.
     ///   - skipsTemporalWhenSingleFrame: with one frame, leave out every temporal layer as MotionDirector does; diffusers
     ///     runs them (diffusion.md 2.8).
     ///   - checkpointing: keep only the inputs of layers for the backward pass and compute the rest again.
@@ -75,6 +76,30 @@ public struct UNet3DConditionModel: FolderModel {
         sample: Variable, timestep: [Int], context: Variable, conditions: Int = 1, adapters: Adapters = .none,
         skipsTemporalWhenSingleFrame: Bool = false, checkpointing: Bool = false, observer: Observer? = nil
     ) -> Variable {
+        run(
+            sample, timestep, .states(words(context)), texts: context.shape[0], conditions: conditions,
+            adapters: adapters, skipsTemporalWhenSingleFrame: skipsTemporalWhenSingleFrame,
+            checkpointing: checkpointing, observer: observer)
+    }
+
+    /// As the other, under texts whose keys and values are known: they are not computed again.
+    ///
+    /// - Parameters:
+    ///   - conditioning: made by this network's ``conditioned(on:adapters:)``, of as many texts as a context has.
+    ///   - adapters: those that made it.
+    public func callAsFunction(
+        sample: Variable, timestep: [Int], conditioning: Conditioning, conditions: Int = 1, adapters: Adapters = .none,
+        observer: Observer? = nil
+    ) -> Variable {
+        run(
+            sample, timestep, .conditioning(conditioning), texts: conditioning.texts, conditions: conditions,
+            adapters: adapters, skipsTemporalWhenSingleFrame: false, checkpointing: false, observer: observer)
+    }
+
+    private func run(
+        _ sample: Variable, _ timestep: [Int], _ text: UNetPass.Text, texts: Int, conditions: Int, adapters: Adapters,
+        skipsTemporalWhenSingleFrame: Bool, checkpointing: Bool, observer: Observer?
+    ) -> Variable {
         let shape = sample.shape
         precondition(
             shape.count == 5 && shape[4] == configuration.inChannels,
@@ -82,19 +107,17 @@ public struct UNet3DConditionModel: FolderModel {
         let (batch, frames, height, width) = (shape[0], shape[1], shape[2], shape[3])
         precondition(
             timestep.count == batch || timestep.count == 1, "\(timestep.count) timesteps for a batch of \(batch)")
+        let videos = conditions * batch
         precondition(
-            context.shape.count == 3 && (conditions * batch * frames) % context.shape[0] == 0
-                && context.shape[0] % (conditions * batch) == 0
-                && context.shape[2] == configuration.crossAttentionDimension,
-            "context \(context.shape) is not [\(conditions * batch), L, \(configuration.crossAttentionDimension)]")
+            texts == conditions || (texts > 0 && texts % videos == 0 && (videos * frames) % texts == 0),
+            "\(texts) texts for \(batch) videos under \(conditions) conditions")
         let steps = timestep.count == batch ? timestep : Array(repeating: timestep[0], count: batch)
         let embedding = timeEmbedding(steps)
         observer?("time_embedding", embedding.value)
         let pass = UNetPass(
-            batch: batch, frames: frames, conditions: conditions, timeEmbedding: embedding.silu(), context: context,
-            adapters: adapters,
-            runsTemporal: !(skipsTemporalWhenSingleFrame && frames == 1), checkpointing: checkpointing,
-            observer: observer)
+            batch: batch, frames: frames, conditions: conditions, timeEmbedding: embedding.silu(), text: text,
+            adapters: adapters, runsTemporal: !(skipsTemporalWhenSingleFrame && frames == 1),
+            checkpointing: checkpointing, observer: observer)
 
         var x = convIn(sample.reshaped([batch * frames, height, width, configuration.inChannels]))
         observer?("conv_in", x.value)
@@ -115,6 +138,6 @@ public struct UNet3DConditionModel: FolderModel {
         observer?("conv_norm_out", convNormOut(x).value)
         let y = convOut(convNormOut(x, activation: .silu))
         observer?("conv_out", y.value)
-        return y.reshaped([conditions * batch, frames, height, width, configuration.outChannels])
+        return y.reshaped([videos, frames, height, width, configuration.outChannels])
     }
 }

@@ -12,12 +12,36 @@ struct UNetPass {
     let conditions: Int
     /// SiLU of the time embedding, `[b, e]`: every resnet begins with it.
     let timeEmbedding: Variable
-    /// Text, `[b, L, D]` or `[b * f, L, D]`.
-    let context: Variable
+    /// The texts.
+    let text: Text
     let adapters: Adapters
     let runsTemporal: Bool
     let checkpointing: Bool
     let observer: UNet3DConditionModel.Observer?
+
+    /// What spatial transformers look at beside the picture.
+    enum Text {
+        /// The texts themselves, `[m, L, 1, D]`; gradients reach them.
+        case states(Variable)
+        /// Their keys and values.
+        case conditioning(UNet3DConditionModel.Conditioning)
+    }
+
+    /// Runs a spatial transformer on `[b * f, h, w, c]`, or on `[k * b * f, h, w, c]` once there are copies.
+    func spatial(_ transformer: SpatialTransformer, _ x: Variable) -> Variable {
+        let copies = copies(of: x)
+        let run = { (x: Variable, text: AttentionContext) in
+            transformer(x, text: text, adapters) { copied($0, times: copies) }
+        }
+        switch text {
+        case .states(let states): return saving([x, states]) { run($0[0], .states($0[1])) }
+        case .conditioning(let conditioning):
+            let known = conditioning[transformer]
+            return saving([x, known.keys, known.values]) {
+                run($0[0], .known(KeysAndValues(keys: $0[1], values: $0[2])))
+            }
+        }
+    }
 
     /// Runs a temporal transformer on `[b * f, h, w, c]`, the injector's rows added to its input (diffusion.md 8.2).
     ///
@@ -103,10 +127,7 @@ struct UNetLayer {
             pass.observer?("\(path).temp_convs.\(index)", y.value)
         }
         if let attention {
-            let copies = pass.copies(of: y)
-            y = pass.saving([y, pass.context]) {
-                attention($0[0], context: $0[1], pass.adapters) { pass.copied($0, times: copies) }
-            }
+            y = pass.spatial(attention, y)
             pass.observer?("\(path).attentions.\(index)", y.value)
         }
         if pass.runsTemporal, let temporalAttention {
@@ -119,7 +140,7 @@ struct UNetLayer {
 
 /// `CrossAttnDownBlock3D` or `DownBlock3D` of the reference: layers, then a stride-2 convolution unless it is the last.
 struct UNetDownBlock {
-    private let layers: [UNetLayer]
+    let layers: [UNetLayer]
     private let downsampler: Convolution2D?
 
     init(
@@ -153,7 +174,7 @@ struct UNetDownBlock {
 
 /// `UNetMidBlock3DCrossAttn` of the reference: two layers, the first with transformers.
 struct UNetMidBlock {
-    private let layers: [UNetLayer]
+    let layers: [UNetLayer]
 
     init(_ weights: Weights, _ configuration: UNet3DConditionModel.Configuration) {
         let last = configuration.blockOutChannels.count - 1
@@ -168,7 +189,7 @@ struct UNetMidBlock {
 
 /// `CrossAttnUpBlock3D` or `UpBlock3D` of the reference: layers that each take a skip, then a doubling of the size.
 struct UNetUpBlock {
-    private let layers: [UNetLayer]
+    let layers: [UNetLayer]
     private let upsampler: Convolution2D?
 
     /// - Parameters:

@@ -8,9 +8,9 @@ import Tracing
 public struct GuidedSampler {
     /// The two contexts between which guidance extrapolates.
     public struct Conditions {
-        /// The prompt's embedding, `[1, L, D]`.
+        /// The prompt's embedding, `[1, L, D]`, or the prompts' of a batch of n videos, `[n, L, D]`.
         public let prompt: Tensor
-        /// The negative prompt's, `[1, L, D]`; "" has one too, it is not zeros.
+        /// The negative prompts', of the same shape; "" has one too, it is not zeros.
         public let negative: Tensor
 
         /// Two contexts of equal shape.
@@ -32,23 +32,53 @@ public struct GuidedSampler {
         self.scheduler = scheduler
     }
 
-    /// Denoises latents `[1, f, h, w, c]`.
+    /// Denoises latents of a video or of n at once, `[n, f, h, w, c]`, each with its own noise, under one prompt or n.
     ///
     /// With `guidance` > 1 the network runs under both texts, [negative, prompt], ε̂ = ε_u + s·(ε_c - ε_u); otherwise under
-    /// the prompt alone. What comes before the first look at the text is computed once for both.
+    /// the prompt alone. What comes before the first look at the text is computed once for both, what the network makes
+    /// of the texts once for all steps. No number of a video depends on the others of its batch, but its last bits may
+    /// depend on their count: kernels cut their sums by size.
     /// - Parameters:
     ///   - noise: x_T.
     ///   - eta: 0 is DDIM, 1 as much noise as DDPM.
-    ///   - adapters: LoRAs; their injections have one row, or under guidance two, [negative, prompt].
-    ///   - generator: for `eta` > 0; draws in the order of the pipeline, `[b · f, c, h, w]` in each step.
+    ///   - adapters: LoRAs that are not in the network's weights; injections have one row, or under guidance two,
+    ///     [negative, prompt]; or n rows, under guidance n negative ones and then n of the prompts.
+    ///   - generators: for `eta` > 0 one for each video, as if each was sampled alone: draws `[f, c, h, w]` in each step.
     ///   - afterStep: called with the number of steps done, before the next; throws to stop.
     /// Throws `DiffusionError.badStepCount` and what `afterStep` throws.
     public func sample(
         from noise: Tensor, _ conditions: Conditions, guidance: Float, steps: Int, eta: Float = 0,
+        adapters: Adapters = .none, using generators: inout [some RandomSource], afterStep: (Int) throws -> Void
+    ) throws -> Tensor {
+        let videos = noise.shape[0]
+        precondition(generators.count == videos, "\(generators.count) generators for noise \(noise.shape)")
+        return try sample(
+            from: noise, conditions, guidance: guidance, steps: steps, eta: eta, adapters: adapters,
+            drawing: { shape in
+                let one = [shape[0] / videos] + shape.dropFirst()
+                return Kernels.concatenateRows(generators.indices.map { generators[$0].normal(one) })
+            }, afterStep: afterStep)
+    }
+
+    /// As the other, with one generator for the batch: draws in the order of the pipeline, `[n · f, c, h, w]` in each step.
+    public func sample(
+        from noise: Tensor, _ conditions: Conditions, guidance: Float, steps: Int, eta: Float = 0,
         adapters: Adapters = .none, using generator: inout some RandomSource, afterStep: (Int) throws -> Void
     ) throws -> Tensor {
+        try sample(
+            from: noise, conditions, guidance: guidance, steps: steps, eta: eta, adapters: adapters,
+            drawing: { generator.normal($0) }, afterStep: afterStep)
+    }
+
+    private func sample(
+        from noise: Tensor, _ conditions: Conditions, guidance: Float, steps: Int, eta: Float, adapters: Adapters,
+        drawing: ([Int]) -> Tensor, afterStep: (Int) throws -> Void
+    ) throws -> Tensor {
+        let texts = conditions.prompt.shape[0]
+        precondition([1, noise.shape[0]].contains(texts), "\(texts) prompts for noise \(noise.shape)")
         let isGuided = guidance > 1
-        let context = isGuided ? stackedRows(conditions.negative, conditions.prompt) : conditions.prompt
+        let conditioning = conditioning(
+            isGuided ? Kernels.concatenateRows([conditions.negative, conditions.prompt]) : conditions.prompt, adapters)
         // The pipeline's scheduler sees each frame as a sample of its own: that counts for draws and for thresholding.
         let shape = noise.shape
         let images = [shape[0] * shape[1]] + shape.dropFirst(2)
@@ -58,14 +88,14 @@ public struct GuidedSampler {
             defer { span.end() }
             let output = withoutRecording {
                 network(
-                    sample: Variable(latents), timestep: [timestep], context: Variable(context),
+                    sample: Variable(latents), timestep: [timestep], conditioning: conditioning,
                     conditions: isGuided ? 2 : 1, adapters: adapters
                 ).value
             }
             let estimate = isGuided ? guided(output, guidance) : output
             let drawn: Tensor? =
                 eta > 0
-                ? Kernels.permute(generator.normal([images[0], images[3], images[1], images[2]]), [0, 2, 3, 1]) : nil
+                ? Kernels.permute(drawing([images[0], images[3], images[1], images[2]]), [0, 2, 3, 1]) : nil
             latents = scheduler.step(
                 latents.reshaped(images), output: estimate.reshaped(images), at: timestep, steps: steps, eta: eta,
                 noise: drawn
@@ -78,17 +108,18 @@ public struct GuidedSampler {
     /// DDIM inversion: the noise that leads back to `latents` (diffusion.md 5.4).
     ///
     /// - Parameters:
-    ///   - latents: clean, scaled, `[1, f, h, w, c]`.
-    ///   - context: of "", `[1, L, D]`; there is no guidance.
+    ///   - latents: clean, scaled, `[n, f, h, w, c]`.
+    ///   - context: of "", `[1, L, D]`, or one for each video; there is no guidance.
     public func invert(
         _ latents: Tensor, context: Tensor, steps: Int, afterStep: (Int) throws -> Void
     ) throws -> Tensor {
         var latents = latents
+        let conditioning = conditioning(context)
         for (index, timestep) in try scheduler.timesteps(steps).reversed().enumerated() {
             let span = Trace.unit("inversion step")
             defer { span.end() }
             let output = withoutRecording {
-                network(sample: Variable(latents), timestep: [timestep], context: Variable(context)).value
+                network(sample: Variable(latents), timestep: [timestep], conditioning: conditioning).value
             }
             latents = scheduler.inversionStep(latents, output: output, at: timestep, steps: steps)
             try afterStep(index + 1)
@@ -96,24 +127,21 @@ public struct GuidedSampler {
         return latents
     }
 
-    /// ε_u + s·(ε_c - ε_u) from a batch [ε_u, ε_c].
+    private func conditioning(
+        _ context: Tensor, _ adapters: Adapters = .none
+    ) -> UNet3DConditionModel.Conditioning {
+        withoutRecording { network.conditioned(on: Variable(context), adapters: adapters) }
+    }
+
+    /// ε_u + s·(ε_c - ε_u) from a batch [ε_u, ε_c], each of n videos.
     private func guided(_ output: Tensor, _ scale: Float) -> Tensor {
         let half = output.count / 2
         return Tensor(
-            [1] + output.shape.dropFirst(),
+            [output.shape[0] / 2] + output.shape.dropFirst(),
             initialising: { out in
                 output.read { both in
                     for i in 0..<half { out[i] = both[i] + scale * (both[half + i] - both[i]) }
                 }
-            })
-    }
-
-    private func stackedRows(_ first: Tensor, _ second: Tensor) -> Tensor {
-        Tensor(
-            [first.shape[0] + second.shape[0]] + first.shape.dropFirst(),
-            initialising: { out in
-                first.read { for i in $0.indices { out[i] = $0[i] } }
-                second.read { for i in $0.indices { out[first.count + i] = $0[i] } }
             })
     }
 }

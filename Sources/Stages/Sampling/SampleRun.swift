@@ -33,47 +33,49 @@ struct SampleRun {
         }
         let vae = try model.vae(precision: settings.precision)
         let size = try size(references?.first, multiple: sizeMultiple(factor: vae.spatialFactor))
-        let unet = try model.unet(precision: settings.precision)
-        let motion = try context.optionalInput("motion").map { try MotionAdapter.read($0, network: unet.weights) }
+        let outline = try model.unetOutline()
+        let motion = try context.optionalInput("motion").map { try MotionAdapter.read($0, network: outline) }
         let (conditions, empty) = try conditions(motion)
-        let adapters = try adapters(motion, unet)
-        let sampler = GuidedSampler(network: unet, scheduler: try model.scheduler())
+        let loras = try loras(motion, outline)
+        let adapters = try adapters(motion)
         var done = 0
         let priors = settings.seeds.map { prior(of: $0, references) }
-        let total =
-            Set(priors.compactMap { $0 }).count * settings.inversionSteps
-            + settings.seeds.count * settings.inferenceSteps
-        func step(_ seed: Int?) throws {
-            done += 1
+        let clips = Set(priors.compactMap { $0 }).sorted()
+        let total = clips.count * settings.inversionSteps + settings.seeds.count * settings.inferenceSteps
+        func step(_ seeds: [Int] = []) throws {
+            done += max(1, seeds.count)
             context.report(
                 StageProgress(
-                    done, of: total, unit: "step", readings: seed.map { [.init("seed", Double($0))] } ?? []))
+                    done, of: total, unit: "step",
+                    readings: seeds.count == 1 ? [.init("seed", Double(seeds[0]))] : []))
             try context.checkCancellation()
         }
-        var inverted: [Int: Tensor] = [:]
-        if let references {
-            for clip in Set(priors.compactMap { $0 }).sorted() {
-                inverted[clip] = try invert(references, clip, sampler, vae, empty, size) { try step(nil) }
-            }
-        }
+        let inverted = try invert(clips, of: references ?? [], vae, empty, size) { try step() }
+        let sampler = try sampler(merging: loras)
         var videos: [SampledVideo] = []
-        for (seed, prior) in zip(settings.seeds, priors) {
+        for start in stride(from: 0, to: settings.seeds.count, by: settings.batch) {
             try context.checkCancellation()
-            var generator = TorchGenerator(seed: UInt64(seed))
-            var noise = Latents.noise(
-                frames: size.frames, height: size.height / vae.spatialFactor, width: size.width / vae.spatialFactor,
-                channels: unet.configuration.inChannels, using: &generator)
-            if let inverted = prior.flatMap({ inverted[$0] }) {
-                noise = Latents.mixed(inverted: inverted, noise: noise, prior: Float(settings.noisePrior))
+            let batch = start..<min(start + settings.batch, settings.seeds.count)
+            let seeds = Array(settings.seeds[batch])
+            var generators = seeds.map { TorchGenerator(seed: UInt64($0)) }
+            let noise = batch.map { index in
+                let drawn = Latents.noise(
+                    frames: size.frames, height: size.height / vae.spatialFactor, width: size.width / vae.spatialFactor,
+                    channels: sampler.network.configuration.inChannels, using: &generators[index - start])
+                guard let inverted = priors[index].flatMap({ inverted[$0] }) else { return drawn }
+                return Latents.mixed(inverted: inverted, noise: drawn, prior: Float(settings.noisePrior))
             }
             let latents = try sampler.sample(
-                from: noise, conditions, guidance: Float(settings.guidance), steps: settings.inferenceSteps,
-                eta: Float(settings.eta), adapters: adapters, using: &generator
-            ) { _ in try step(seed) }
-            guard latents.read({ $0.allSatisfy(\.isFinite) }) else {
-                throw SamplingError.notFinite(seed: seed, step: settings.inferenceSteps)
+                from: Kernels.concatenateRows(noise), conditions, guidance: Float(settings.guidance),
+                steps: settings.inferenceSteps, eta: Float(settings.eta), adapters: adapters, using: &generators
+            ) { _ in try step(seeds) }
+            for (index, seed) in seeds.enumerated() {
+                let one = Kernels.rows(latents, index..<index + 1)
+                guard one.read({ $0.allSatisfy(\.isFinite) }) else {
+                    throw SamplingError.notFinite(seed: seed, step: settings.inferenceSteps)
+                }
+                videos.append(try write(one, seed, vae, fps: size.fps))
             }
-            videos.append(try write(latents, seed, vae, fps: size.fps))
         }
         SampledVideo.describe(videos, in: context.output("videos"))
         context.output("latents").attributes = .list(
@@ -143,17 +145,29 @@ struct SampleRun {
         }
     }
 
-    /// The LoRAs, and W_p·ψ where it is asked for: zeros go with the negative prompt, as in DreamVideo.
-    private func adapters(_ motion: MotionAdapter?, _ unet: UNet3DConditionModel) throws -> Adapters {
-        var adapters = Adapters()
-        if let lora = motion?.temporalLoRA { adapters.loras.append((lora, Float(settings.motionScale))) }
+    /// The network with LoRAs in its weights, and the scheduler.
+    private func sampler(merging loras: [(lora: LoRA, scale: Float)] = []) throws -> GuidedSampler {
+        GuidedSampler(
+            network: try model.unet(precision: settings.precision, merging: loras), scheduler: try model.scheduler())
+    }
+
+    /// The motion's LoRA and a subject's, as far as they are there.
+    private func loras(_ motion: MotionAdapter?, _ network: Weights) throws -> [(lora: LoRA, scale: Float)] {
+        var loras: [(lora: LoRA, scale: Float)] = []
+        if let lora = motion?.temporalLoRA { loras.append((lora, Float(settings.motionScale))) }
         if let artifact = context.optionalInput("appearance") {
-            let spatial = try SpatialLoRAs.read(artifact, network: unet.weights)
+            let spatial = try SpatialLoRAs.read(artifact, network: network)
             if spatial.loras.count > 1 {
                 context.log.warning("there are \(spatial.loras.count) spatial LoRAs; the first acts")
             }
-            adapters.loras.append((spatial.loras[0], Float(settings.appearanceScale)))
+            loras.append((spatial.loras[0], Float(settings.appearanceScale)))
         }
+        return loras
+    }
+
+    /// W_p·ψ where it is asked for: zeros go with the negative prompt, as in DreamVideo.
+    private func adapters(_ motion: MotionAdapter?) throws -> Adapters {
+        var adapters = Adapters()
         guard settings.injector else { return adapters }
         guard let injector = motion?.injector else {
             throw SamplingError.needsInput(port: "motion", setting: "injector")
@@ -179,6 +193,21 @@ struct SampleRun {
         if let index = settings.noisePriorClip { return index }
         var generator = Generator(seed: UInt64(seed)).split("noise prior")
         return generator.integer(below: references.count)
+    }
+
+    /// The noise of each of some clips.
+    ///
+    /// By the network without LoRAs, which is gone before the one with them is read.
+    private func invert(
+        _ clips: [Int], of references: [ClipFrames], _ vae: AutoencoderKL, _ empty: Tensor, _ size: Size,
+        step: () throws -> Void
+    ) throws -> [Int: Tensor] {
+        guard !clips.isEmpty else { return [:] }
+        let sampler = try sampler()
+        return try Dictionary(
+            uniqueKeysWithValues: clips.map {
+                ($0, try invert(references, $0, sampler, vae, empty, size, step: step))
+            })
     }
 
     private func invert(

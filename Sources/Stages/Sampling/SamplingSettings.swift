@@ -12,6 +12,9 @@ public struct SamplingSettings: StageSettings {
     var motion: String? = nil
     @Setting("one video for each of these; the numbers that torch draws for the seed", in: 0...4_294_967_295)
     var seeds = [1]
+    /// Part of the key like any setting: kernels cut their sums by size, so that the last bits of a video depend on how
+    /// many go through the network at once.
+    @Setting("seeds that go through the network at once, for as many times the memory", in: 1...64) var batch = 1
     @Setting("how far to go from the negative prompt towards the prompt; 1 or less for the prompt alone", in: 0...1000)
     var guidance = 12.0
     @Setting("denoising steps", in: 1...1000) var inferenceSteps = 30

@@ -12,7 +12,7 @@ public struct SamplingStage: Stage {
     /// Its name in pipeline files.
     public static let kind: StageKind = "sampling"
     /// Raised whenever equal inputs would give another output.
-    public static let version = 1
+    public static let version = 2
     /// One line for people.
     public static let summary = "make videos of a prompt by DDIM with classifier-free guidance"
     /// What it takes.

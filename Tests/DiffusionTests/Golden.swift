@@ -37,7 +37,7 @@ struct Golden: Sendable {
 
 /// UNet "A" of diffusion.md 12.2, filled by name.
 enum ReferenceUNet {
-    static func make() throws -> UNet3DConditionModel {
+    static func make(_ source: some WeightSource = ReferenceFill()) throws -> UNet3DConditionModel {
         var configuration = UNet3DConditionModel.Configuration()
         configuration.blockOutChannels = [32, 64]
         configuration.downBlocksHaveAttention = [true, false]
@@ -46,6 +46,11 @@ enum ReferenceUNet {
         configuration.crossAttentionDimension = 24
         configuration.headDimensions = [8, 8]
         configuration.groups = 8
-        return try UNet3DConditionModel(configuration, Weights(ReferenceFill()))
+        return try UNet3DConditionModel(configuration, Weights(source))
     }
+}
+
+/// The norm of a difference, relative to that of what is expected.
+func relativeError(_ found: Tensor, _ expected: Tensor) -> Float {
+    (Kernels.sumOfSquares(Kernels.subtract(found, expected)) / Kernels.sumOfSquares(expected)).squareRoot()
 }

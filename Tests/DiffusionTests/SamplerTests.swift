@@ -112,6 +112,82 @@ import Testing
         for (one, other) in zip(shared.value.values, single.value.values) { #expect(abs(one - other) < 1e-5) }
     }
 
+    @Test func `merged LoRAs, keys and values known: every step gives what adapters and the texts give`() throws {
+        let unet = try ReferenceUNet.make()
+        let linears = unet.weights.linears
+        // Those that training chooses, and all that a foreign LoRA may have: both attentions, projections, embeddings.
+        let motion = try LoRA(targets: LoRATargets.temporal.choose(linears), rank: 2, from: ReferenceFill())
+        let foreign = try LoRA(targets: linears, rank: 3, from: ReferenceFill())
+        let loras = [(lora: motion, scale: Float(0.5)), (foreign, 0.25)]
+        let sites = AppearanceInjector.Site.all(in: unet.weights)
+        let merged = try ReferenceUNet.make(MergedWeights(ReferenceFill(), loras))
+        let sample = Variable(Latents.channelsLast(ReferenceFill.input("sample", [1, 4, 3, 8, 8])))
+        let context = Variable(ReferenceFill.input("contexts", [2, 5, 24]))
+        for point in AppearanceInjector.Point.allCases {
+            var rows = Adapters()
+            AppearanceInjector(
+                sites.map { ($0, Variable(ReferenceFill.input($0.path, [$0.channels, 20]))) }, point: point
+            ).inject(ReferenceFill.input("images", [2, 20]), into: &rows)
+            var adapters = rows
+            adapters.loras = loras
+            func output(_ network: UNet3DConditionModel, _ adapters: Adapters) -> Tensor {
+                network(
+                    sample: sample, timestep: [500], context: context, conditions: 2, adapters: adapters
+                ).value
+            }
+            let expected = output(unet, adapters)
+            #expect(relativeError(output(merged, rows), expected) < 1e-5)
+            #expect(relativeError(output(unet, rows), expected) > 0.01)
+            // Of equal weights and sizes, known keys and values are the same bits.
+            for (network, adapters) in [(unet, adapters), (merged, rows)] {
+                let conditioning = network.conditioned(on: context, adapters: adapters)
+                #expect(conditioning.texts == 2)
+                let known = network(
+                    sample: sample, timestep: [500], conditioning: conditioning, conditions: 2, adapters: adapters)
+                #expect(known.value == output(network, adapters))
+            }
+        }
+    }
+
+    /// Four videos at once: tolerances are those of sums that are cut in other ways.
+    @Test(arguments: [1, 3] as [Float])
+    func `a batch of videos is what each is alone: noise, prompts, rows and draws`(guidance: Float) throws {
+        let unet = try ReferenceUNet.make()
+        let sampler = GuidedSampler(network: unet, scheduler: DDIMScheduler(.zeroScope))
+        let injector = AppearanceInjector(
+            AppearanceInjector.Site.all(in: unet.weights).map {
+                ($0, Variable(ReferenceFill.input($0.path, [$0.channels, 20])))
+            })
+        let texts = guidance > 1 ? 2 : 1
+        var shared = Adapters()
+        injector.inject(ReferenceFill.input("images", [texts, 20]), into: &shared)
+        func one(_ tensor: Tensor, _ index: Int) -> Tensor { Kernels.rows(tensor, index..<index + 1) }
+        let noise = Latents.channelsLast(ReferenceFill.input("noise", [4, 4, 3, 8, 8]))
+        let prompts = ReferenceFill.input("prompts", [4, 5, 24])
+        let negatives = ReferenceFill.input("negatives", [4, 5, 24])
+        for (count, adapters) in [(4, .none), (1, shared)] as [(Int, Adapters)] {
+            func run(_ noise: Tensor, _ texts: Range<Int>, seeds: [UInt64]) throws -> Tensor {
+                var generators = seeds.map { TorchGenerator(seed: $0) }
+                let conditions = GuidedSampler.Conditions(
+                    prompt: Kernels.rows(prompts, texts), negative: Kernels.rows(negatives, texts))
+                return try sampler.sample(
+                    from: noise, conditions, guidance: guidance, steps: 2, eta: 0.5, adapters: adapters,
+                    using: &generators
+                ) { _ in }
+            }
+            let together = try run(noise, 0..<count, seeds: [1, 2, 3, 4])
+            #expect(together.shape == noise.shape)
+            for index in 0..<4 {
+                let text = count == 1 ? 0 : index
+                let alone = try run(one(noise, index), text..<text + 1, seeds: [UInt64(index + 1)])
+                #expect(relativeError(one(together, index), alone) < 1e-4)
+            }
+        }
+        let inverted = try sampler.invert(noise, context: one(negatives, 0), steps: 2) { _ in }
+        let alone = try sampler.invert(one(noise, 3), context: one(negatives, 0), steps: 2) { _ in }
+        #expect(relativeError(one(inverted, 3), alone) < 1e-4)
+    }
+
     @Test func `latents are drawn in the order of the file's axes`() {
         var one = TorchGenerator(seed: 42)
         var two = TorchGenerator(seed: 42)

@@ -107,6 +107,24 @@ import Testing
         #expect(y.value == z.value)
     }
 
+    @Test func `gradients reach LoRAs and texts through known keys and values, too`() throws {
+        let network = try Self.networkA()
+        let targets = network.weights.linears.filter { $0.path.contains(".attentions.0") && $0.path.contains("attn2") }
+        let lora = try LoRA(targets: targets, rank: 2, from: ReferenceFill(), trainable: true)
+        let adapters = Adapters(lora)
+        let text = Variable(context.value, requiresGradient: true)
+        let leaves = lora.variables + [text]
+        let present = network(sample: sample, timestep: [500], context: text, adapters: adapters)
+        let expected = gradients(of: present.sumOfSquares(), for: leaves)
+        let known = network(
+            sample: sample, timestep: [500], conditioning: network.conditioned(on: text, adapters: adapters),
+            adapters: adapters)
+        #expect(known.value == present.value)
+        for (one, other) in zip(gradients(of: known.sumOfSquares(), for: leaves), expected) {
+            #expect(relativeError(one.values, other.values) < 1e-5)
+        }
+    }
+
     @Test func `LoRAs reach just their layers and match the reference`() throws {
         let network = try Self.networkA()
         let temporal = LoRATargets.temporal.choose(network.weights.linears)

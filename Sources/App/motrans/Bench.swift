@@ -5,6 +5,7 @@ import Execution
 import Layers
 import Models
 import Tensors
+import Tracing
 
 /// Runs workloads on one model and measures them.
 struct Bench {
@@ -131,10 +132,15 @@ struct Bench {
         console.note("\(name): warming up, then \(repetitions) \(repetitions == 1 ? "repetition" : "repetitions")")
         try warmUp()
         var timings = Timings()
-        var last = try timings.measure(body)
+        func repetition() throws -> R {
+            let span = Trace.unit(workload.rawValue)
+            defer { span.end() }
+            return try timings.measure(body)
+        }
+        var last = try repetition()
         for _ in 1..<repetitions {
             tell(name, timings, of: repetitions)
-            last = try timings.measure(body)
+            last = try repetition()
         }
         let peak = meter.read().peakMemory
         let measurement = Measurement(

@@ -3,6 +3,7 @@ import Checkpoints
 import Foundation
 import Models
 import Tensors
+import Tracing
 
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -51,6 +52,11 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "DDIM steps.") var steps = 8
     @Option(help: "Guidance scale, above 1.") var guidance: Float = 9
     @Option(help: "Threads; all cores unless told.") var threads: Int?
+    @Option(
+        help: ArgumentHelp(
+            "A trace of the operations of each workload's first repetition; `motrans trace` sums it up. It costs a little time.",
+            valueName: "trace.json"))
+    var trace: String?
     @Flag(help: "One JSON document.") var json = false
 
     func validate() throws {
@@ -80,6 +86,9 @@ struct BenchCommand: ParsableCommand {
 
     func run() throws {
         if let threads { ThreadPool.setWidth(threads) }
+        let recorder = try trace.map { try TraceRecorder(to: $0, name: "motrans bench", unitLimit: 1) }
+        recorder?.follow("bench")
+        Trace.record(to: recorder)
         let measurements: [Measurement]
         do {
             measurements =
@@ -87,6 +96,8 @@ struct BenchCommand: ParsableCommand {
         } catch let error as any Error & CustomStringConvertible where Failure.status(of: error) == nil {
             throw CommandFailure(status: .usage, message: "\(error)")
         }
+        Trace.record(to: nil)
+        if let recorder { _ = try recorder.close() }
         let report = BenchReport(precision: precision, measurements: measurements)
         Console().result(json ? report.document : report.text)
     }

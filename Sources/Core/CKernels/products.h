@@ -413,8 +413,9 @@ INLINE void multiply_panels(
     size_t columns) {
     float buffer[ROWS_AT_ONCE * PANEL] __attribute__((aligned(64)));
     BrainBlock block;
-    // Short pieces pass together, long ones in parts of equal length.
-    size_t together = a->depth < DEPTH_AT_ONCE ? smaller(a->pieces, DEPTH_AT_ONCE / larger(1, a->depth)) : 1;
+    // Short pieces pass together, long ones in parts of equal length. An odd piece of bfloat16 is as long as an even one.
+    size_t length = brain ? 2 * strip_rows(a->depth, true) : a->depth;
+    size_t together = length < DEPTH_AT_ONCE ? smaller(a->pieces, DEPTH_AT_ONCE / larger(1, length)) : 1;
     size_t parts = (a->depth + DEPTH_AT_ONCE - 1) / DEPTH_AT_ONCE;
     size_t part = parts ? ((a->depth + parts - 1) / parts + 1) / 2 * 2 : 1;
     for (size_t i = 0; i < m; i += ROWS_AT_ONCE) {

@@ -8,7 +8,7 @@ PIPELINE = pipelines/turn-box.yaml
 
 PAGE = docs/one-training-step.md
 
-.PHONY: demo test build release lint format setup clean one-training-step
+.PHONY: demo test build release lint format setup clean one-training-step levels
 
 ## The main job on a real clip, from nothing: set-up, release build, all seven stages, and where the videos are.
 demo: release
@@ -34,6 +34,13 @@ one-training-step: release
 	   sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | sort | uniq -c | sed 's/^ *\([0-9]*\) \(.*\)/\1 × \2./'; echo; \
 	   $(MOTRANS) trace .build/motion.json motion --md; } > .build/page.md
 	@mv .build/page.md $(PAGE)
+
+## Every kernel of every level that this processor can run, against plain loops; the head of the file says more.
+levels:
+	@mkdir -p .build
+	clang -O2 -ffp-contract=off -static -fstack-protector-all -Wno-psabi -ISources/Core/CKernels/include \
+	    Tests/Kernels/levels.c Sources/Core/CKernels/*.c -lm -o .build/levels
+	.build/levels
 
 build: setup
 	swift build

@@ -64,7 +64,7 @@ let package = Package(
             path: "Sources/App/motrans", swiftSettings: .house),
 
         .tests("Tracing", ["Tracing"]),
-        .tests("Tensors", ["Tensors"]),
+        .tests("Tensors", ["Tensors", "CKernels"]),
         .tests("Autograd", ["Autograd", "Tensors"]),
         .tests("Layers", ["Layers", "Autograd", "Tensors"]),
         .tests("Checkpoints", ["Checkpoints", "Tensors"]),

@@ -32,7 +32,7 @@ import Testing
     @Test func `a spatial transformer matches the reference`() {
         let layer = SpatialTransformer(
             referenceWeights(), channels: 16, heads: 2, headDimension: 8, contextDimension: 24, groups: 4)
-        let context = Variable(ReferenceFill.input("ctx", [6, 7, 1, 24]))
+        let context = Variable(ReferenceFill.input("ctx", [6, 7, 24]))
         Golden(1920, -0.145797, 1.76302, 0.672975, 0.455916, 0.540555, -3.71476, 1.0884, 0.176987)
             .expect(channelsFirst(layer(x, text: .states(context), .none).value))
     }
@@ -47,7 +47,7 @@ import Testing
     @Test func `text given once for all frames is the same as text repeated for each`() {
         let layer = SpatialTransformer(
             referenceWeights(), channels: 16, heads: 2, headDimension: 8, contextDimension: 24, groups: 4)
-        let words = ReferenceFill.input("ctx", [2, 7, 1, 24])
+        let words = ReferenceFill.input("ctx", [2, 7, 24])
         let once = layer(x, text: .states(Variable(words)), .none).value
         let each = layer(x, text: .states(Variable(Kernels.repeatRows(words, times: 3))), .none).value
         #expect(relativeError(once.values, each.values) < 1e-6)

@@ -26,16 +26,14 @@ extension UNet3DConditionModel {
 
     /// Keys and values of texts `[m, L, D]`, for any number of forward passes under them with the same adapters.
     public func conditioned(on context: Variable, adapters: Adapters = .none) -> Conditioning {
-        let states = words(context)
+        check(context)
         let layers = downBlocks.flatMap(\.layers) + midBlock.layers + upBlocks.flatMap(\.layers)
-        let known = layers.compactMap(\.attention).map { ($0.path, $0.keysAndValues(of: states, adapters)) }
+        let known = layers.compactMap(\.attention).map { ($0.path, $0.keysAndValues(of: context, adapters)) }
         return Conditioning(texts: context.shape[0], Dictionary(uniqueKeysWithValues: known))
     }
 
-    /// Texts as attentions take them: `[m, L, 1, D]`.
-    func words(_ context: Variable) -> Variable {
+    func check(_ context: Variable) {
         let (shape, width) = (context.shape, configuration.crossAttentionDimension)
         precondition(shape.count == 3 && shape[2] == width, "context \(shape) is not [m, L, \(width)]")
-        return context.reshaped([shape[0], shape[1], 1, shape[2]])
     }
 }

@@ -29,8 +29,8 @@ struct ResnetBlock {
     /// - Parameters:
     ///   - x: `[n, h, w, in]`, the frames of each video together.
     ///   - timeEmbedding: SiLU of the embedding, `[b, e]`, n a multiple of b.
-    func callAsFunction(_ x: Variable, timeEmbedding: Variable? = nil) -> Variable {
-        let time = timeProjection.flatMap { projection in timeEmbedding.map { projection($0) } }
+    func callAsFunction(_ x: Variable, timeEmbedding: Variable? = nil, _ adapters: Adapters = .none) -> Variable {
+        let time = timeProjection.flatMap { projection in timeEmbedding.map { projection($0, adapters) } }
         let h = conv1(norm1(x, activation: .silu), adding: time)
         let sum = conv2(norm2(h, activation: .silu), adding: shortcut.map { $0(x) } ?? x)
         return scale == 1 ? sum : sum.scaled(by: Float(1 / scale))

@@ -114,21 +114,26 @@ struct SpatialTransformer {
 
     /// - Parameters:
     ///   - x: `[n, h, w, c]`.
-    ///   - text: what it looks at, n (of the copies) a multiple of the number of texts.
+    ///   - text: states `[m, L, D]` or what it made of them, n (of the copies) a multiple of m.
     ///   - copying: makes the copies of x that look at different texts.
     func callAsFunction(
         _ x: Variable, text: AttentionContext, _ adapters: Adapters, copying: (Variable) -> Variable = { $0 }
     ) -> Variable {
         let shape = x.shape
         let tokens = norm(x).reshaped([shape[0], shape[1] * shape[2], 1, shape[3]])
-        let y = block(projectIn(tokens, adapters), context: text, adapters, copying: copying)
+        let context: AttentionContext = if case .states(let text) = text { .states(words(text)) } else { text }
+        let y = block(projectIn(tokens, adapters), context: context, adapters, copying: copying)
         let residual = copying(x)
         return projectOut(y, adapters, adding: residual).reshaped(residual.shape)
     }
 
-    /// Keys and values of a text `[m, L, 1, D]`.
+    /// Keys and values of a text `[m, L, D]`.
     func keysAndValues(of text: Variable, _ adapters: Adapters) -> KeysAndValues {
-        block.keysAndValues(of: text, adapters)
+        block.keysAndValues(of: words(text), adapters)
+    }
+
+    private func words(_ text: Variable) -> Variable {
+        text.reshaped([text.shape[0], text.shape[1], 1, text.shape[2]])
     }
 }
 

@@ -76,8 +76,9 @@ public struct UNet3DConditionModel: FolderModel {
         sample: Variable, timestep: [Int], context: Variable, conditions: Int = 1, adapters: Adapters = .none,
         skipsTemporalWhenSingleFrame: Bool = false, checkpointing: Bool = false, observer: Observer? = nil
     ) -> Variable {
-        run(
-            sample, timestep, .states(words(context)), texts: context.shape[0], conditions: conditions,
+        check(context)
+        return run(
+            sample, timestep, .states(context), texts: context.shape[0], conditions: conditions,
             adapters: adapters, skipsTemporalWhenSingleFrame: skipsTemporalWhenSingleFrame,
             checkpointing: checkpointing, observer: observer)
     }
@@ -112,7 +113,7 @@ public struct UNet3DConditionModel: FolderModel {
             texts == conditions || (texts > 0 && texts % videos == 0 && (videos * frames) % texts == 0),
             "\(texts) texts for \(batch) videos under \(conditions) conditions")
         let steps = timestep.count == batch ? timestep : Array(repeating: timestep[0], count: batch)
-        let embedding = timeEmbedding(steps)
+        let embedding = timeEmbedding(steps, adapters)
         observer?("time_embedding", embedding.value)
         let pass = UNetPass(
             batch: batch, frames: frames, conditions: conditions, timeEmbedding: embedding.silu(), text: text,

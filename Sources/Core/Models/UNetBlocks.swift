@@ -21,7 +21,7 @@ struct UNetPass {
 
     /// What spatial transformers look at beside the picture.
     enum Text {
-        /// The texts themselves, `[m, L, 1, D]`; gradients reach them.
+        /// The texts themselves, `[m, L, D]`; gradients reach them.
         case states(Variable)
         /// Their keys and values.
         case conditioning(UNet3DConditionModel.Conditioning)
@@ -119,7 +119,7 @@ struct UNetLayer {
         let skip = skip.map { pass.copied($0, times: x.shape[0] / $0.shape[0]) }
         var y = pass.saving([x, time] + (skip.map { [$0] } ?? [])) { inputs in
             let joined = inputs.count == 3 ? concatenatedChannels([inputs[0], inputs[2]]) : inputs[0]
-            return resnet(joined, timeEmbedding: inputs[1])
+            return resnet(joined, timeEmbedding: inputs[1], pass.adapters)
         }
         pass.observer?("\(path).resnets.\(index)", y.value)
         if pass.runsTemporal {

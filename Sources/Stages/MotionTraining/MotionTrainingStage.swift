@@ -19,7 +19,7 @@ public struct MotionTrainingStage: Stage {
     /// Its name in pipeline files.
     public static let kind: StageKind = "motion-training"
     /// Raised whenever equal inputs would give another output.
-    public static let version = 1
+    public static let version = 2
     /// One line for people.
     public static let summary = "train temporal LoRA, appearance injector and motion enhancer: how the clips move"
     /// What it takes.

@@ -8,7 +8,7 @@ PIPELINE = pipelines/turn-box.yaml
 
 PAGE = docs/one-training-step.md
 
-.PHONY: demo test build release lint format setup clean one-training-step levels
+.PHONY: demo test build release lint format setup clean one-training-step levels bench
 
 ## The main job on a real clip, from nothing: set-up, release build, all seven stages, and where the videos are.
 demo: release
@@ -24,6 +24,11 @@ demo: release
 ## All tests, with the same set-up, and the formatter's opinion.
 test: setup lint
 	swift test
+
+## What this machine can do: kernels beside their ceilings, then networks. Wants a machine that does nothing else.
+bench: release
+	$(MOTRANS) bench --kernels
+	$(MOTRANS) bench
 
 ## The table of docs/one-training-step.md, made again on this machine: all below the line that names this target.
 one-training-step: release

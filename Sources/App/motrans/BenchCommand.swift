@@ -57,6 +57,8 @@ struct BenchCommand: ParsableCommand {
             "A trace of the operations of each workload's first repetition; `motrans trace` sums it up. It costs a little time.",
             valueName: "trace.json"))
     var trace: String?
+    @Flag(help: "The kernels one by one, beside what the machine can do at most.") var kernels = false
+    @Flag(help: "With --kernels: the table as Markdown.") var md = false
     @Flag(help: "One JSON document.") var json = false
 
     func validate() throws {
@@ -66,6 +68,9 @@ struct BenchCommand: ParsableCommand {
             throw ValidationError("--steps is a number from 1 to 1000, the timesteps that there are, not \(steps)")
         }
         guard guidance > 1 else { throw ValidationError("--guidance is a number above 1, not \(guidance)") }
+        guard !kernels || (folder == nil && inputs == nil && size.isEmpty && workload.isEmpty && !quick) else {
+            throw ValidationError("--kernels stands alone, with --repeat, --precision and --threads")
+        }
         if folder == nil {
             guard inputs == nil, outputs == nil else {
                 throw ValidationError("--inputs and --outputs are of a model folder: name one")
@@ -86,6 +91,13 @@ struct BenchCommand: ParsableCommand {
 
     func run() throws {
         if let threads { ThreadPool.setWidth(threads) }
+        guard !kernels else {
+            Console().note("measuring the ceilings and \(precision.rawValue) kernels: some seconds")
+            let ceilings = Ceilings.measured()
+            let rows = KernelBench(precision: precision, repetitions: repetitions ?? 7).rows()
+            let report = KernelReport(precision: precision, ceilings: ceilings, rows: rows)
+            return Console().result(json ? report.document : report.text(markdown: md))
+        }
         let recorder = try trace.map { try TraceRecorder(to: $0, name: "motrans bench", unitLimit: 1) }
         recorder?.follow("bench")
         Trace.record(to: recorder)

@@ -45,6 +45,7 @@ const ck_kernels LEVEL = {
     .turn_panels = k_turn_panels,
     .unpack_panels = k_unpack_panels,
     .product = k_product,
+    .spin = k_spin,
     .attention_scratch = k_attention_scratch,
     .attention = k_attention,
     .attention_backward_scratch = k_attention_backward_scratch,

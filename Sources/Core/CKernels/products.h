@@ -471,4 +471,25 @@ static void k_product(ck_left a, ck_right b, ck_epilogue e, float *c, ptrdiff_t 
     else multiply_panels(false, &a, &b, &e, c, c_row, m, columns);
 }
 
+// MARK: the ceiling
+
+// As many independent sums as fill the registers, multiplied and added to; gives the operations that it did.
+static size_t k_spin(size_t rounds, float *sink) {
+    vf sums[TILE_HEIGHT][TILE_WIDTH], x = splat(sink[0]), y = splat(sink[1]);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < TILE_HEIGHT; r++)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < TILE_WIDTH; v++) sums[r][v] = splat((float)(r + v));
+    for (size_t i = 0; i < rounds; i++)
+#pragma clang loop unroll(full)
+        for (int r = 0; r < TILE_HEIGHT; r++)
+#pragma clang loop unroll(full)
+            for (int v = 0; v < TILE_WIDTH; v++) sums[r][v] = x * sums[r][v] + y;
+    vf total = splat(0);
+    for (int r = 0; r < TILE_HEIGHT; r++)
+        for (int v = 0; v < TILE_WIDTH; v++) total += sums[r][v];
+    sink[2] = sum_lanes(total);
+    return 2 * LANES * TILE_HEIGHT * TILE_WIDTH * rounds;
+}
+
 #endif

@@ -63,11 +63,27 @@ extension Kernels {
     }
 
     /// `x · weightᵀ` of a frozen weight [out, in], and what the epilogue adds → [.., out], or half as many if gated.
+    public static func linear(_ x: Tensor, _ weight: PackedMatrix, _ epilogue: Epilogue = Epilogue()) -> Tensor {
+        linear(x, weight, epilogue, low: nil)
+    }
+
+    /// `x · (weight + scale · up · down)ᵀ` and the epilogue: a frozen weight with a LoRA, down [r, in] and up [out, r].
     ///
-    /// `low`: a product that is added on the way, before the activation: hidden [.., r] and up [out, r] of a LoRA.
+    /// Many rows see the merged weight; few rows have their product of rank r added on the way.
     public static func linear(
-        _ x: Tensor, _ weight: PackedMatrix, _ epilogue: Epilogue = Epilogue(),
-        plus low: (hidden: Tensor, up: Tensor)? = nil
+        _ x: Tensor, _ weight: PackedMatrix, down: Tensor, up: Tensor, scale: Float, _ epilogue: Epilogue = Epilogue()
+    ) -> Tensor {
+        guard !weight.isWorthMerging(rows: x.rowCount) else {
+            return linear(x, weight.merged(down: down, up: up, scale: scale), epilogue)
+        }
+        let hidden = linear(x, down)
+        return linear(x, weight, epilogue, low: (scale == 1 ? hidden : Kernels.scale(hidden, by: scale), up, true))
+    }
+
+    /// `x · weightᵀ` + hidden · factorᵀ, or · factor: a product of low rank is added while a tile is at hand.
+    private static func linear(
+        _ x: Tensor, _ weight: PackedMatrix, _ epilogue: Epilogue,
+        low: (hidden: Tensor, factor: Tensor, isTransposed: Bool)?
     ) -> Tensor {
         precondition(
             weight.shape.count == 2 && weight.depth == x.lastAxis, "linear \(x.shape) × \(weight.shape)ᵀ")
@@ -75,15 +91,14 @@ extension Kernels {
         epilogue.check(columns: out, rows: rows)
         let y = Tensor(uninitialised: x.shape.dropLast() + [epilogue.activation == .geglu ? out / 2 : out])
         withExtendedLifetime((x, epilogue, low)) {
-            var terms = [
-                Term(.plain(MatrixView(base: x.base, stride: weight.depth)), RightMatrix(weight), weight.depth)
-            ]
-            if let (hidden, up) = low {
+            let left = LeftRows.plain(MatrixView(base: x.base, stride: weight.depth))
+            var terms = [Term(left, RightMatrix(weight), weight.depth)]
+            if let (hidden, factor, isTransposed) = low {
                 let rank = hidden.lastAxis
                 precondition(
-                    up.shape == [out, rank] && hidden.rowCount == rows,
-                    "adding \(hidden.shape) × \(up.shape)ᵀ to a product [\(rows), \(out)]")
-                let right = MatrixView(base: up.base, stride: rank, isTransposed: true)
+                    factor.shape == (isTransposed ? [out, rank] : [rank, out]) && hidden.rowCount == rows,
+                    "adding \(hidden.shape) × \(factor.shape) to a product [\(rows), \(out)]")
+                let right = MatrixView(base: factor.base, stride: factor.lastAxis, isTransposed: isTransposed)
                 terms.append(Term(MatrixView(base: hidden.base, stride: rank), right, m: rows, n: out, k: rank))
             }
             product(terms, m: rows, n: out, epilogue, into: y.base)
@@ -104,28 +119,21 @@ extension Kernels {
         return dx
     }
 
-    /// dx [.., in] of `linear` by a frozen weight; `low`: the gradient of what a LoRA adds, hidden [.., r] and down
-    /// [r, in].
+    /// dx [.., in] of `linear` by a frozen weight.
+    public static func linearBackwardInput(_ dy: Tensor, weight: PackedMatrix) -> Tensor {
+        linear(dy, weight.turned())
+    }
+
+    /// dx [.., in] of `linear` by a frozen weight with a LoRA; `slope` is scale · dy · up, [.., r].
     public static func linearBackwardInput(
-        _ dy: Tensor, weight: PackedMatrix, plus low: (hidden: Tensor, down: Tensor)? = nil
+        _ dy: Tensor, weight: PackedMatrix, down: Tensor, up: Tensor, scale: Float, slope: Tensor
     ) -> Tensor {
-        let (width, rows) = (weight.depth, dy.rowCount)
-        precondition(weight.outputs == dy.lastAxis, "gradient \(dy.shape) × \(weight.shape)")
-        let dx = Tensor(uninitialised: dy.shape.dropLast() + [width])
-        withExtendedLifetime((dy, low)) {
-            let left = LeftRows.plain(MatrixView(base: dy.base, stride: weight.outputs))
-            var terms = [Term(left, RightMatrix(weight.turned()), weight.outputs)]
-            if let (hidden, down) = low {
-                let rank = hidden.lastAxis
-                precondition(
-                    down.shape == [rank, width] && hidden.rowCount == rows,
-                    "adding \(hidden.shape) × \(down.shape) to a product [\(rows), \(width)]")
-                let right = MatrixView(base: down.base, stride: width)
-                terms.append(Term(MatrixView(base: hidden.base, stride: rank), right, m: rows, n: width, k: rank))
-            }
-            product(terms, m: rows, n: width, Epilogue(), into: dx.base)
+        let turned = weight.turned()
+        guard !weight.isWorthMerging(rows: dy.rowCount) else {
+            let (left, right) = (permute(up, [1, 0]), permute(down, [1, 0]))
+            return linear(dy, turned.merged(down: left, up: right, scale: scale))
         }
-        return dx
+        return linear(dy, turned, Epilogue(), low: (slope, down, false))
     }
 
     /// dweight [out, in] of `linear`.

@@ -75,6 +75,43 @@ public final class PackedMatrix: Sendable {
         return turned
     }
 
+    // MARK: LoRA
+
+    /// Whether the weight plus a product of rank r, made anew for each product with `rows` rows, is less work than the
+    /// product of rank r added to each row; bfloat16 would round small additions away.
+    func isWorthMerging(rows: Int) -> Bool {
+        precision == .float32 && rows * (outputs + depth) >= 4 * outputs * depth
+    }
+
+    /// weight + scale · up · down of a linear weight [out, in], for up [out, r] and down [r, in].
+    func merged(down: Tensor, up: Tensor, scale: Float) -> PackedMatrix {
+        let rank = down.shape[0]
+        precondition(
+            pieces == 1 && precision == .float32 && down.shape == [rank, depth] && up.shape == [outputs, rank],
+            "merging \(up.shape) × \(down.shape) into \(shape)")
+        let up = scale == 1 ? up : Kernels.scale(up, by: scale)
+        let merged = Storage(count: panels.count)
+        // Column j of a strip is row j of the weight, so the strips are downᵀ · upᵀ, strip by strip.
+        let right = PackedMatrix(up)
+        let left = ck_left(
+            base: down.base, row: 1, column: depth, rows: nil, row_count: 0, pieces: 1, depth: rank)
+        let (strip, strips) = (ck.strip, panels.count / max(1, depth * ck.strip))
+        withExtendedLifetime((down, right)) {
+            let (from, to, factor) = (panels.base, merged.base, right.panels.base)
+            Kernels.forPieces(of: strips, size: Kernels.rowsPerChunk(width: depth * strip, elements: 16384)) {
+                for index in $0 {
+                    let end = ck_epilogue(
+                        bias: nil, add: UnsafePointer(from + index * depth * strip), add_row: strip, sharing: 1,
+                        first_row: 0, adding: false, activation: ck_no_activation)
+                    let part = ck_right(
+                        panels: factor + index * rank * strip, strip_stride: rank * strip, row: strip, brain: false)
+                    ck.product(left, part, end, to + index * depth * strip, strip, depth, strip)
+                }
+            }
+        }
+        return PackedMatrix(shape: shape, precision: precision, panels: merged)
+    }
+
     // MARK: Winograd
 
     /// Floats of a transformed weight that is kept at most: 64 MiB.

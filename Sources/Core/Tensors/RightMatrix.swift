@@ -24,7 +24,8 @@ struct RightMatrix {
             content = .blas(b)
             return
         }
-        if !b.isTransposed, columns % PackedMatrix.panel == 0, columns <= 256 {
+        // Rows far apart are slower to read, which a few rows on the left do not repay by packing.
+        if !b.isTransposed, columns % PackedMatrix.panel == 0, columns <= 256 || m <= 64 {
             content = .plain(b)
         } else {
             content = .packed(PackedMatrix(b, rows: rows, columns: columns))

@@ -65,23 +65,21 @@ public func linear(
     }
 }
 
-/// x·Wᵀ + b + addend + (x·Aᵀ)·Bᵀ: a frozen linear layer with the two factors of a LoRA in training.
+/// x·(W + scale·B·A)ᵀ + b + addend: a frozen linear layer with the two factors of a LoRA in training.
 ///
-/// `down` A [r, in], `up` B [out, r]. The low-rank product is added while the result is at hand, forward and backward, so
-/// that nothing of the layer's size is kept or passed over for it.
+/// `down` A [r, in], `up` B [out, r]. Nothing is kept but the input; what the factors' gradients need of rank r is
+/// computed on the way back.
 public func linear(
     _ x: Variable, weight: PackedMatrix, bias: Variable?, down: Variable, up: Variable, scale: Float = 1,
     adding addend: Variable? = nil
 ) -> Variable {
     let rank = down.shape[0]
-    let (y, hidden) = Trace.operation(
-        "linear with LoRA", [x.shape, weight.shape, down.shape],
-        flops: { 2 * $0.0.count * (weight.shape[1] + rank) + 2 * x.value.count * rank }
+    let y = Trace.operation(
+        "linear with LoRA", [x.shape, weight.shape, down.shape], flops: { 2 * $0.count * weight.shape[1] }
     ) {
-        var hidden = Kernels.linear(x.value, down.value)
-        if scale != 1 { hidden = Kernels.scale(hidden, by: scale) }
-        let epilogue = Epilogue(bias: bias?.value, addend: addend?.value)
-        return (Kernels.linear(x.value, weight, epilogue, plus: (hidden, up.value)), hidden)
+        Kernels.linear(
+            x.value, weight, down: down.value, up: up.value, scale: scale,
+            Epilogue(bias: bias?.value, addend: addend?.value))
     }
     guard let parents = recorded([x, bias, addend, down, up]) else { return Variable(y) }
     let (input, a, b, addendShape) = (x.value, down.value, up.value, addend?.shape ?? [])
@@ -90,23 +88,29 @@ public func linear(
         Trace.operation(
             "linear with LoRA backward", [gradient.shape, weight.shape, a.shape],
             flops: { _ in
-                let back = needs[0] ? gradient.count * weight.shape[1] + input.count * rank : 0
-                return 2 * (back + 2 * gradient.count * rank + input.count * rank)
+                let back = needs[0] ? gradient.count * weight.shape[1] : 0
+                return 2 * (back + 2 * gradient.count * rank + 2 * input.count * rank)
             }
         ) {
             var slope = Kernels.linearBackwardInput(gradient, weight: b)
             if scale != 1 { slope = Kernels.scale(slope, by: scale) }
             return [
                 needs[0]
-                    ? Kernels.linearBackwardInput(gradient, weight: weight, plus: (slope, a)).reshaped(input.shape)
-                    : nil,
+                    ? Kernels.linearBackwardInput(
+                        gradient, weight: weight, down: a, up: b, scale: scale, slope: slope
+                    ).reshaped(input.shape) : nil,
                 needs[1] ? Kernels.linearBackwardBias(gradient) : nil,
                 needs[2] ? Variable.gradient(ofAddend: addendShape, gradient) : nil,
                 needs[3] ? Kernels.linearBackwardWeight(slope, x: input) : nil,
-                needs[4] ? Kernels.linearBackwardWeight(gradient, x: hidden) : nil,
+                needs[4] ? upGradient(gradient, hidden: Kernels.linear(input, a), scale: scale) : nil,
             ]
         }
     }
+}
+
+private func upGradient(_ gradient: Tensor, hidden: Tensor, scale: Float) -> Tensor {
+    let dup = Kernels.linearBackwardWeight(gradient, x: hidden)
+    return scale == 1 ? dup : Kernels.scale(dup, by: scale)
 }
 
 /// a·GELU(b) where a and b are the first and the second half of x·Wᵀ + b: [.., in] → [.., out / 2].

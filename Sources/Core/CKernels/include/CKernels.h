@@ -153,6 +153,10 @@ typedef struct {
     void (*_Nonnull product)(
         ck_left a, ck_right b, ck_epilogue epilogue, float *c, ptrdiff_t c_row, size_t m, size_t columns);
 
+    // Multiplications and additions that stay in registers, and how many they were: the ceiling of `product`. sink [3]:
+    // a factor, an addend, and what came of it.
+    size_t (*_Nonnull spin)(size_t rounds, float *sink);
+
     // Attention of one head. Scratch memory is counted in floats, and need not be aligned.
     size_t (*_Nonnull attention_scratch)(size_t keys, size_t width);
     // Queries `first ..< first + queries` of a head against all its keys; q and out begin at query 0.

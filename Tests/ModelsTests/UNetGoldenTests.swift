@@ -230,7 +230,8 @@ import Testing
         #expect(expected.count == 105)
         for (a, b) in zip(found, expected) {
             #expect(b.values.contains { $0 != 0 })
-            #expect(relativeError(a.values, b.values) < 1e-6)
+            // Added up in another order.
+            #expect(relativeError(a.values, b.values) < 5e-6)
         }
     }
 }

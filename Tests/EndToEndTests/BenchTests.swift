@@ -4,7 +4,7 @@ import Testing
 @Suite("bench measures built-in networks and model folders, and says what it cannot measure")
 struct BenchTests {
     /// A float32 tensor of small numbers, and an int64 one, as a safetensors file has them.
-    private func safetensors(_ floats: [String: [Int]], timestep: Int64? = nil) throws -> Data {
+    static func safetensors(_ floats: [String: [Int]], timestep: Int64? = nil) throws -> Data {
         var (header, data): ([String: Any], Data) = ([:], Data())
         if let timestep {
             withUnsafeBytes(of: timestep.littleEndian) { data += $0 }
@@ -28,14 +28,15 @@ struct BenchTests {
         let files: [(String, Data)] = [
             (
                 "forward",
-                try safetensors(["sample": two, "encoder_hidden_states": [2, 3, 64]], timestep: 500)
+                try Self.safetensors(["sample": two, "encoder_hidden_states": [2, 3, 64]], timestep: 500)
             ),
             (
                 "training-step",
-                try safetensors(["sample": one, "noise": one, "encoder_hidden_states": [1, 3, 64]], timestep: 500)
+                try Self.safetensors(
+                    ["sample": one, "noise": one, "encoder_hidden_states": [1, 3, 64]], timestep: 500)
             ),
-            ("sampling", try safetensors(["sample": one, "encoder_hidden_states": [2, 3, 64]])),
-            ("latents", try safetensors(["latents": [1, 4, 8, 8]])),
+            ("sampling", try Self.safetensors(["sample": one, "encoder_hidden_states": [2, 3, 64]])),
+            ("latents", try Self.safetensors(["latents": [1, 4, 8, 8]])),
         ]
         for (name, data) in files { try data.write(to: workspace.folder.appending(path: "\(name).safetensors")) }
     }

@@ -36,7 +36,10 @@ struct DoctorCommand: ParsableCommand {
     }
 
     private var kernels: Finding {
-        Finding(name: "kernels", isGood: true, text: "\(Kernels.description), \(ThreadPool.width) threads")
+        let levels = KernelLevel.available.map(\.rawValue).joined(separator: ", ")
+        return Finding(
+            name: "kernels", isGood: true,
+            text: "\(Kernels.description), \(ThreadPool.width) threads; this processor can run \(levels)")
     }
 
     private var media: Finding {

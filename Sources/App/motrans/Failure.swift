@@ -4,6 +4,7 @@ import Foundation
 import Lineage
 import Pipelines
 import Storage
+import Tensors
 import Tracing
 
 /// The one table from an error to its words and its exit code.
@@ -39,7 +40,7 @@ enum Failure {
         case is CancellationError: .interrupted
         // A place of the user's that cannot be read or written.
         case is CocoaError: .usage
-        case is TraceError: .usage
+        case is TraceError, is KernelLevelError: .usage
         case let error as ExecutionError: executionStatus(error)
         case let error as StorageError: storageStatus(error)
         case let error as LineageError: lineageStatus(error)

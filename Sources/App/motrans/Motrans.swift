@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Tensors
 
 /// The composition root.
 ///
@@ -30,6 +31,8 @@ struct Motrans: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         do {
             var command = try parseAsRoot()
+            // A level of kernels that cannot run is told before anything runs: other kernels give other bits.
+            _ = try KernelLevel.forced()
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {

@@ -65,6 +65,33 @@ import Testing
                     Kernels.matmul(random([17, 20_000]), random([20_000, 33])),
                 ]
             }
+            let (wide, gate) = (random([64, 48], seed: seed), random([64], seed: seed))
+            for precision in [Precision.float32, .bf16] {
+                let (packed, gated) = (
+                    PackedMatrix(weight, precision: precision), PackedMatrix(wide, precision: precision)
+                )
+                expectSameBitsForAnyWidth("linear of packed weights") {
+                    [
+                        Kernels.linear(tokens, packed, Epilogue(bias: bias, addend: tokens, activation: .silu)),
+                        Kernels.linear(tokens, gated, Epilogue(bias: gate, activation: .geglu)),
+                        Kernels.linearBackwardInput(tokens, weight: packed),
+                    ]
+                }
+                let square = PackedMatrix(random([33, 3, 3, 48], seed: seed), precision: precision)
+                let time = PackedMatrix(random([48, 3, 1, 48], seed: seed), precision: precision)
+                let frames = x.reshaped([1, 80, 33, 48])
+                expectSameBitsForAnyWidth("convolutions of packed weights") {
+                    [1, 2].flatMap { step in
+                        // Step 1 goes Winograd's way, 2 the direct one.
+                        let y = Kernels.convolution(x, square, stride: .init(step), padding: .init(1))
+                        return [
+                            y,
+                            Kernels.convolutionBackwardInput(
+                                y, weight: square, inputShape: x.shape, stride: .init(step), padding: .init(1)),
+                        ]
+                    } + [Kernels.convolution(frames, time, Epilogue(bias: bias, addend: frames), padding: .init(1, 0))]
+                }
+            }
             expectSameBitsForAnyWidth("convolution") {
                 let y = Kernels.convolution(x, kernel, padding: .init(1))
                 return [

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Tensors
 import Testing
 
@@ -36,7 +37,7 @@ func expectClose(
         "\(what) \(actual.shape): element \(worst.index) is off by \(worst.error) of the scale", sourceLocation: place)
 }
 
-/// Runs `body` with pools of several widths and expects equal bits.
+/// Runs `body` with pools of several widths, also while another thread uses the pool, and expects equal bits.
 func expectSameBitsForAnyWidth(
     _ what: String, at place: SourceLocation = #_sourceLocation, _ body: () -> [Tensor]
 ) {
@@ -44,8 +45,40 @@ func expectSameBitsForAnyWidth(
     defer { ThreadPool.setWidth(width) }
     ThreadPool.setWidth(1)
     let alone = body()
-    for width in [2, 3, 2] {
+    for width in [2, 5] {
         ThreadPool.setWidth(width)
         #expect(body() == alone, "\(what) differs between 1 and \(width) threads", sourceLocation: place)
+        besideAnother {
+            #expect(body() == alone, "\(what) differs beside another's work", sourceLocation: place)
+        }
+    }
+}
+
+/// Runs `body` while another thread takes the pool again and again, as another stage would.
+func besideAnother(at place: SourceLocation = #_sourceLocation, _ body: () -> Void) {
+    let other = Other()
+    Thread.detachNewThread { other.run() }
+    other.begun.wait()
+    body()
+    other.isOver.store(true, ordering: .relaxed)
+    other.ended.wait()
+    let isSteady = other.isSteady.load(ordering: .relaxed)
+    #expect(isSteady, "the other's results changed", sourceLocation: place)
+}
+
+/// Work of another stage: the same product again and again.
+private final class Other: Sendable {
+    let (begun, ended) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    let isOver = Atomic(false)
+    let isSteady = Atomic(true)
+
+    func run() {
+        let (x, weight) = (random([200, 48], seed: 9), random([64, 48], seed: 10))
+        let expected = Kernels.linear(x, weight)
+        begun.signal()
+        while !isOver.load(ordering: .relaxed) {
+            if Kernels.linear(x, weight) != expected { isSteady.store(false, ordering: .relaxed) }
+        }
+        ended.signal()
     }
 }

@@ -121,4 +121,15 @@ import Testing
             #expect((level.kernels.dot(a, b, n) - dot).magnitude <= 2e-6 * scale, "dot of \(n)")
         }
     }
+
+    @Test("the ceiling's multiplications are as many as it says", arguments: Level.all)
+    func spin(level: Level) {
+        let room = Room(seed: 1)
+        let sink = room.floats(3)
+        (sink[0], sink[1]) = (0, 0.5)
+        let operations = level.kernels.spin(3, sink)
+        // Two operations in each round on each of the sums, which end as halves.
+        #expect(operations > 0 && sink[2] == Float(operations / 2 / 3) * 0.5)
+        room.expectUntouched("spin")
+    }
 }

@@ -68,9 +68,11 @@ struct BenchCommand: ParsableCommand {
             throw ValidationError("--steps is a number from 1 to 1000, the timesteps that there are, not \(steps)")
         }
         guard guidance > 1 else { throw ValidationError("--guidance is a number above 1, not \(guidance)") }
-        guard !kernels || (folder == nil && inputs == nil && size.isEmpty && workload.isEmpty && !quick) else {
-            throw ValidationError("--kernels stands alone, with --repeat, --precision and --threads")
+        let isPlain = folder == nil && inputs == nil && size.isEmpty && workload.isEmpty && !quick && trace == nil
+        guard !kernels || (isPlain && !checkpointing) else {
+            throw ValidationError("--kernels goes with --repeat, --precision, --threads, --md and --json alone")
         }
+        guard kernels || !md else { throw ValidationError("--md is of --kernels") }
         if folder == nil {
             guard inputs == nil, outputs == nil else {
                 throw ValidationError("--inputs and --outputs are of a model folder: name one")
@@ -101,6 +103,8 @@ struct BenchCommand: ParsableCommand {
         let recorder = try trace.map { try TraceRecorder(to: $0, name: "motrans bench", unitLimit: 1) }
         recorder?.follow("bench")
         Trace.record(to: recorder)
+        // Also of a bench that ends early: a trace without its end can be read.
+        defer { Trace.record(to: nil) }
         let measurements: [Measurement]
         do {
             measurements =

@@ -56,7 +56,9 @@ func recorded(_ input: Variable) -> Node? {
     }
 }
 
-/// Whether an op of these inputs will be recorded, now or when a checkpoint runs again.
+/// Whether an op of these inputs is recorded now; in the first run of a checkpoint, which keeps nothing, it is not.
+///
+/// An op may take a shorter way then, if the two ways give the same up to the last bits.
 func isRecorded(_ inputs: [Variable?]) -> Bool {
     if case .off = Recording.mode { return false }
     return inputs.contains { $0?.node != nil }

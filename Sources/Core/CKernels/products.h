@@ -20,7 +20,12 @@
 
 // MARK: bfloat16: the upper half of a float, rounded to nearest even
 
-INLINE vi brain_bits(vf x) { return (vi)(((vu)x + 0x7fff + (((vu)x >> 16) & 1)) >> 16); }
+INLINE vi brain_bits(vf x) {
+    vi rounded = (vi)(((vu)x + 0x7fff + (((vu)x >> 16) & 1)) >> 16);
+    // The rounding of a NaN could carry into its sign.
+    vi is_number = x == x;
+    return (is_number & rounded) | (~is_number & (((vi)((vu)x >> 16)) | 0x40));
+}
 INLINE vi brain_pairs(vf even, vf odd) { return brain_bits(even) | (brain_bits(odd) << 16); }
 INLINE vf brain_even(vi pairs) { return (vf)(pairs << 16); }
 INLINE vf brain_odd(vi pairs) { return (vf)(pairs & (int32_t)0xffff0000); }

@@ -1,4 +1,5 @@
 public import Autograd
+public import Tensors
 
 /// y = x·Wᵀ + b, and what adapters add: [.., in] → [.., out].
 ///
@@ -43,8 +44,11 @@ public struct Linear {
         adapters.adapting(self, x, adding: addend)
     }
 
-    /// a·GELU(b) of the two halves a and b of what the layer gives.
-    public func gated(_ x: Variable, _ adapters: Adapters = .none) -> Variable {
-        adapters.isActive(at: site.path) ? self(x, adapters).geglu() : gatedLinear(x, weight: weight, bias: bias)
+    /// An activation of what the layer gives, with what `adapters` have for its path; gated, a·GELU(b) of its two halves.
+    public func callAsFunction(
+        _ x: Variable, _ adapters: Adapters = .none, activation: Epilogue.Activation
+    ) -> Variable {
+        adapters.isActive(at: site.path)
+            ? self(x, adapters).activated(activation) : linear(x, weight: weight, bias: bias, activation: activation)
     }
 }

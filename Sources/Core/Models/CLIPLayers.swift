@@ -1,5 +1,6 @@
 import Autograd
 import Layers
+import Tensors
 
 /// The activation between the two layers of a feed-forward, by its name in config.json.
 enum FeedForwardActivation: String, Hashable, Sendable, CaseIterable {
@@ -17,10 +18,11 @@ enum FeedForwardActivation: String, Hashable, Sendable, CaseIterable {
         self = known
     }
 
-    func callAsFunction(_ x: Variable) -> Variable {
+    /// As a product takes it.
+    var epilogue: Epilogue.Activation {
         switch self {
-        case .gelu: x.gelu()
-        case .quickGelu: x.quickGelu()
+        case .gelu: .gelu
+        case .quickGelu: .quickGelu
         }
     }
 }
@@ -81,6 +83,6 @@ private struct CLIPEncoderLayer {
         let n = norm1(x)
         let attended = attention(query: query(n), key: key(n), value: value(n), heads: heads, isCausal: isCausal)
         let y = out(attended, adding: x)
-        return fc2(activation(fc1(norm2(y))), adding: y)
+        return fc2(fc1(norm2(y), activation: activation.epilogue), adding: y)
     }
 }

@@ -17,7 +17,8 @@ struct TimestepEmbedding {
 
     /// `[b]` to `[b, 4 * channels]`.
     func callAsFunction(_ timesteps: [Int], _ adapters: Adapters = .none) -> Variable {
-        linear2(linear1(Variable(Self.sinusoids(timesteps, width: channels)), adapters).silu(), adapters)
+        linear2(
+            linear1(Variable(Self.sinusoids(timesteps, width: channels)), adapters, activation: .silu), adapters)
     }
 
     /// `[cos(t·ω), sin(t·ω)]` with ωₖ = 10000^(-k / half), k = 0 … half - 1: the denominator is half, not half - 1.

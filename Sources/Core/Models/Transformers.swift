@@ -1,5 +1,6 @@
 import Autograd
 import Layers
+import Tensors
 
 /// `BasicTransformerBlock` of the reference (diffusion.md 2.6): two attentions and a feed-forward, each with its
 /// LayerNorm before and a residual around.
@@ -33,7 +34,7 @@ struct TransformerBlock {
         var x = x
         x = copying(attention1(norms[0](x), .tokens, adapters, adding: x))
         x = attention2(norms[1](x), context, adapters, adding: x)
-        return feedForwardOut(feedForwardIn.gated(norms[2](x), adapters), adapters, adding: x)
+        return feedForwardOut(feedForwardIn(norms[2](x), adapters, activation: .geglu), adapters, adding: x)
     }
 
     /// What the second attention makes of a context `[m, K, 1, contextDimension]`.

@@ -172,7 +172,7 @@ private struct VideoMAELayer {
             query: linear(n, weight: query.weight, bias: query.bias), key: key(n),
             value: linear(n, weight: value.weight, bias: value.bias), heads: heads)
         let y = out(attended, adding: x)
-        return outer(activation(inner(normAfter(y))), adding: y)
+        return outer(inner(normAfter(y), activation: activation.epilogue), adding: y)
     }
 }
 

@@ -45,7 +45,7 @@ public struct Epilogue: Sendable {
 
     func check(columns: Int, rows: Int) {
         if let bias { precondition(bias.shape == [columns], "bias \(bias.shape) of a product of \(columns) columns") }
-        guard let addend else { return }
+        guard let addend, rows > 0 else { return }
         precondition(
             addend.lastAxis == columns && addend.rowCount > 0 && rows % addend.rowCount == 0,
             "adding \(addend.shape) to a product [\(rows), \(columns)]")
@@ -63,7 +63,7 @@ public struct Epilogue: Sendable {
             }
         return ck_epilogue(
             bias: bias.map { UnsafePointer($0.base + column) }, add: addend.map { UnsafePointer($0.base + column) },
-            add_row: columns, sharing: addend.map { rows / $0.rowCount } ?? 1, first_row: row, adding: false,
+            add_row: columns, sharing: addend.map { rows / max(1, $0.rowCount) } ?? 1, first_row: row, adding: false,
             activation: kind)
     }
 }

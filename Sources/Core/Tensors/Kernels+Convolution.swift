@@ -44,7 +44,8 @@ extension Kernels {
     public static func convolution(
         _ x: Tensor, _ weight: Tensor, _ bias: Tensor? = nil, stride: Stride = Stride(1), padding: Padding = Padding(0)
     ) -> Tensor {
-        convolution(x, PackedMatrix(weight), Epilogue(bias: bias), stride: stride, padding: padding)
+        let packed = PackedMatrix(weight, isTransient: true)
+        return convolution(x, packed, Epilogue(bias: bias), stride: stride, padding: padding)
     }
 
     /// As the other, of a frozen weight, and what the epilogue adds.
@@ -52,6 +53,7 @@ extension Kernels {
         _ x: Tensor, _ weight: PackedMatrix, _ epilogue: Epilogue = Epilogue(), stride: Stride = Stride(1),
         padding: Padding = Padding(0)
     ) -> Tensor {
+        precondition(epilogue.activation != .geglu, "a convolution is not gated")
         let window = window(x.shape, weight.shape, stride, padding)
         let shape = [x.shape[0], window.out_height, window.out_width, weight.outputs]
         let y = Tensor(uninitialised: shape)
@@ -66,8 +68,9 @@ extension Kernels {
     public static func convolutionBackwardInput(
         _ dy: Tensor, weight: Tensor, inputShape: [Int], stride: Stride = Stride(1), padding: Padding = Padding(0)
     ) -> Tensor {
-        convolutionBackwardInput(
-            dy, weight: PackedMatrix(weight), inputShape: inputShape, stride: stride, padding: padding)
+        let packed = PackedMatrix(weight, isTransient: true)
+        return convolutionBackwardInput(
+            dy, weight: packed, inputShape: inputShape, stride: stride, padding: padding)
     }
 
     /// As the other, of a frozen weight.

@@ -33,6 +33,7 @@ extension Kernels {
             let left = MatrixView(base: a.base, stride: columnsA, isTransposed: transposeA)
             let right = MatrixView(base: b.base, stride: columnsB, isTransposed: transposeB)
             let to = y.base
+            guard batch > 0 else { return }
             guard batch > 1 else { return product(left, right, m: m, n: n, k: k, into: to) }
             forPieces(of: batch, size: max(1, 1_000_000 / max(1, 2 * m * n * k))) {
                 for i in $0 {
@@ -69,10 +70,12 @@ extension Kernels {
 
     /// `x · (weight + scale · up · down)ᵀ` and the epilogue: a frozen weight with a LoRA, down [r, in] and up [out, r].
     ///
-    /// Many rows see the merged weight; few rows have their product of rank r added on the way.
+    /// Many rows see the merged weight; few rows have their product of rank r added on the way. No activation.
     public static func linear(
         _ x: Tensor, _ weight: PackedMatrix, down: Tensor, up: Tensor, scale: Float, _ epilogue: Epilogue = Epilogue()
     ) -> Tensor {
+        // The term of low rank comes last, and may be OpenBLAS's.
+        precondition(epilogue.activation == .none, "a product with a LoRA takes no activation")
         guard !weight.isWorthMerging(rows: x.rowCount) else {
             return linear(x, weight.merged(down: down, up: up, scale: scale), epilogue)
         }
@@ -126,14 +129,14 @@ extension Kernels {
 
     /// dx [.., in] of `linear` by a frozen weight with a LoRA; `slope` is scale · dy · up, [.., r].
     public static func linearBackwardInput(
-        _ dy: Tensor, weight: PackedMatrix, down: Tensor, up: Tensor, scale: Float, slope: Tensor
+        _ dy: Tensor, weight: PackedMatrix, down: Tensor, up: Tensor, scale: Float, slope: () -> Tensor
     ) -> Tensor {
         let turned = weight.turned()
         guard !weight.isWorthMerging(rows: dy.rowCount) else {
             let (left, right) = (permute(up, [1, 0]), permute(down, [1, 0]))
             return linear(dy, turned.merged(down: left, up: right, scale: scale))
         }
-        return linear(dy, turned, Epilogue(), low: (slope, down, false))
+        return linear(dy, turned, Epilogue(), low: (slope(), down, false))
     }
 
     /// dweight [out, in] of `linear`.
@@ -220,8 +223,10 @@ extension Kernels {
     ) {
         guard m > 0, n > 0 else { return }
         let isGated = epilogue.activation == .geglu
-        precondition(!isGated || terms.count == 1, "a gated product has one term")
         let k = terms.reduce(0) { $0 + $1.depth }
+        precondition(
+            !isGated || (terms.count == 1 && terms[0].left.isPlain && Epilogue.canGate(columns: n, depth: k)),
+            "no gated product of \(n) columns over \(k): see Epilogue.canGate")
         let tiling = Tiling(
             m: m, n: n, k: k, splitsColumns: !isGated,
             splitsDepth: terms.count == 1 && terms[0].left.isPlain && epilogue.isBias)

@@ -24,14 +24,36 @@ extension Kernels {
     ) {
         let rows = images * window.out_height * window.out_width
         let end = epilogue.part(row: 0, column: 0, of: rows, columns: weight.outputs)
-        let transformed = weight.winogradWeights()
         withUnsafePointer(to: window) { window in
-            let plan = ck.winograd_plan(window, images, weight.outputs)
-            ThreadPool.shared.parallel(plan.blocks) { block in
-                let scratch = Storage(count: plan.scratch)
-                withExtendedLifetime((transformed, scratch)) {
-                    ck.winograd(
-                        x, window, images, transformed.base, weight.outputs, end, y, plan, block, scratch.base)
+            var plan = ck.winograd_plan(window, images, weight.outputs)
+            let down = plan.blocks / max(1, plan.groups)
+            if !weight.keepsWinograd {
+                // Weights made for this product alone pass in groups, so that they take little memory.
+                plan.panels = min(plan.panels, weight.winogradPanelsAtOnce)
+                plan.groups = (weight.panelCount + plan.panels - 1) / plan.panels
+                plan.blocks = down * plan.groups
+            }
+            func run(_ u: UnsafePointer<Float>, _ indices: Int, _ index: (Int) -> Int) {
+                ThreadPool.shared.parallel(indices) { block in
+                    let scratch = Storage(count: plan.scratch)
+                    withExtendedLifetime(scratch) {
+                        ck.winograd(
+                            x, window, images, u, weight.outputs, end, y, plan, index(block), scratch.base)
+                    }
+                }
+            }
+            guard !weight.keepsWinograd else {
+                let transformed = weight.winogradWeights()
+                return withExtendedLifetime(transformed) { run(transformed.base, plan.blocks) { $0 } }
+            }
+            let size = weight.winogradPanelSize
+            let group = Storage(count: plan.panels * size)
+            withExtendedLifetime(group) {
+                for index in 0..<plan.groups {
+                    let first = index * plan.panels
+                    weight.transform(first..<min(first + plan.panels, weight.panelCount), into: group.base)
+                    // The kernel counts panels from the first of the matrix.
+                    run(group.base - first * size, down) { $0 * plan.groups + index }
                 }
             }
         }

@@ -1,9 +1,10 @@
 internal import CKernels
+import Foundation
 import Synchronization
 
 /// The weight of a frozen layer, packed once for products, in the precision it is multiplied in.
 ///
-/// Only the packed copy is kept. A linear weight is [out, in], that of a convolution [out, kh, kw, in]; products take
+/// The tensor it was packed from is not kept. A linear weight is [out, in], that of a convolution [out, kh, kw, in]; products take
 /// its rows as columns of their right side.
 public final class PackedMatrix: Sendable {
     /// The shape of the weight.
@@ -11,16 +12,44 @@ public final class PackedMatrix: Sendable {
     /// How the numbers are kept.
     public let precision: Precision
     let panels: Storage
-    /// What is made of the panels when it is first asked for, and kept.
+    /// Whether the matrix is made for one product: nothing that is made of it is worth keeping.
+    private let isTransient: Bool
+    /// What is made of the panels when it is first asked for, and kept while the process has memory for it.
     private let kept = Mutex(Kept())
 
     private struct Kept {
         var winograd: Storage?
         var turned: PackedMatrix?
+        var floats = 0
     }
 
-    /// Packs `weight` [out, in] or [out, kh, kw, in].
-    public init(_ weight: Tensor, precision: Precision = .float32) {
+    /// Floats that all matrices keep beside their panels: a thirty-second of the machine's memory at most.
+    ///
+    /// Whether something is kept decides nothing but time.
+    private static let keptFloats = Atomic(0)
+    private static let mostFloats = Int(ProcessInfo.processInfo.physicalMemory / 128)
+
+    deinit {
+        let floats = kept.withLock { $0.floats }
+        if floats > 0 { PackedMatrix.keptFloats.wrappingSubtract(floats, ordering: .relaxed) }
+    }
+
+    /// Keeps something of `floats`, if there is room.
+    private func keep(_ floats: Int, _ assign: (inout Kept) -> Void) {
+        let before = PackedMatrix.keptFloats.wrappingAdd(floats, ordering: .relaxed).oldValue
+        guard before + floats <= PackedMatrix.mostFloats else {
+            PackedMatrix.keptFloats.wrappingSubtract(floats, ordering: .relaxed)
+            return
+        }
+        kept.withLock { kept in
+            kept.floats += floats
+            assign(&kept)
+        }
+    }
+
+    /// Packs `weight` [out, in] or [out, kh, kw, in]; `isTransient`: for one product.
+    public init(_ weight: Tensor, precision: Precision = .float32, isTransient: Bool = false) {
+        self.isTransient = isTransient
         precondition(weight.rank == 2 || weight.rank == 4, "a weight of shape \(weight.shape) cannot be packed")
         (shape, self.precision) = (weight.shape, precision)
         let (pieces, depth, columns) = PackedMatrix.sizes(weight.shape)
@@ -38,7 +67,8 @@ public final class PackedMatrix: Sendable {
         panels = storage
     }
 
-    init(shape: [Int], precision: Precision, panels: Storage) {
+    init(shape: [Int], precision: Precision, panels: Storage, isTransient: Bool) {
+        self.isTransient = isTransient
         (self.shape, self.precision, self.panels) = (shape, precision, panels)
     }
 
@@ -55,9 +85,6 @@ public final class PackedMatrix: Sendable {
         }
     }
 
-    /// Bytes that the matrix takes.
-    public var bytes: Int { panels.count * MemoryLayout<Float>.stride }
-
     /// The packed matrix of the gradient of a product's left side: [in, out], or [in, kh, kw, out] turned round.
     func turned() -> PackedMatrix {
         if let known = kept.withLock({ $0.turned }) { return known }
@@ -70,8 +97,9 @@ public final class PackedMatrix: Sendable {
             ck.turn_panels(from, pieces, depth, columns, $0, $1, isBrain, to)
         }
         let shape = shape.count == 2 ? [depth, columns] : [depth, shape[1], shape[2], columns]
-        let turned = PackedMatrix(shape: shape, precision: precision, panels: storage)
-        if storage.count <= PackedMatrix.keptAtMost / 8 { kept.withLock { $0.turned = turned } }
+        let isKept = !isTransient && storage.count <= PackedMatrix.turnedAtMost
+        let turned = PackedMatrix(shape: shape, precision: precision, panels: storage, isTransient: !isKept)
+        if isKept { keep(storage.count) { $0.turned = turned } }
         return turned
     }
 
@@ -109,7 +137,7 @@ public final class PackedMatrix: Sendable {
                 }
             }
         }
-        return PackedMatrix(shape: shape, precision: precision, panels: merged)
+        return PackedMatrix(shape: shape, precision: precision, panels: merged, isTransient: true)
     }
 
     // MARK: Winograd
@@ -119,25 +147,44 @@ public final class PackedMatrix: Sendable {
     /// Larger ones are made anew for each product, which costs it some 5 %.
     static let keptAtMost = 16 << 20
 
-    /// The weight of a 3 × 3 or 3 × 1 kernel at Winograd's points.
+    /// Floats of a turned matrix that is kept at most: turning a larger one is little beside its product.
+    static let turnedAtMost = 2 << 20
+
+    /// The weight of a 3 × 3 or 3 × 1 kernel at Winograd's points, kept if there is room.
     func winogradWeights() -> Storage {
         if let known = kept.withLock({ $0.winograd }) { return known }
-        let isSquare = shape[2] == 3
-        let (depth, isBrain) = (depth, precision == .bf16)
-        let size = ck.winograd_weights_size(depth, outputs, isSquare)
-        let weights = Storage(count: size)
-        let (from, to) = (panels.base, weights.base)
-        let stride = (isSquare ? 36 : 6) * depth * PackedMatrix.panel
-        PackedMatrix.forPanels(columns: outputs, stride: stride) {
-            ck.winograd_weights(from, isBrain, depth, isSquare, $0, $1, to)
-        }
-        if keepsWinograd { kept.withLock { $0.winograd = weights } }
+        let weights = Storage(count: panelCount * winogradPanelSize)
+        transform(0..<panelCount, into: weights.base)
+        keep(weights.count) { $0.winograd = weights }
         return weights
     }
 
-    /// Whether the transformed weight will be there the next time.
+    /// Writes some panels of the weight at Winograd's points.
+    func transform(_ panels: Range<Int>, into to: UnsafeMutablePointer<Float>) {
+        let (from, depth, isBrain, isSquare, size) = (
+            self.panels.base, depth, precision == .bf16, shape[2] == 3, winogradPanelSize
+        )
+        // The kernel counts panels from the first of the matrix.
+        let start = to - panels.lowerBound * size
+        Kernels.forPieces(of: panels.count, size: Kernels.rowsPerChunk(width: size, elements: 32768)) {
+            ck.winograd_weights(
+                from, isBrain, depth, isSquare, panels.lowerBound + $0.lowerBound,
+                panels.lowerBound + $0.upperBound, start)
+        }
+    }
+
+    /// Floats of a panel at Winograd's points.
+    var winogradPanelSize: Int { ck.winograd_weights_size(depth, PackedMatrix.panel, shape[2] == 3) }
+
+    /// Panels that are transformed at once where nothing is kept.
+    var winogradPanelsAtOnce: Int { max(1, PackedMatrix.keptAtMost / max(1, winogradPanelSize)) }
+
+    /// How many panels there are.
+    var panelCount: Int { (outputs + PackedMatrix.panel - 1) / PackedMatrix.panel }
+
+    /// Whether the transformed weight will be there the next time, if there is room.
     var keepsWinograd: Bool {
-        ck.winograd_weights_size(depth, outputs, shape[2] == 3) <= PackedMatrix.keptAtMost
+        !isTransient && panelCount * winogradPanelSize <= PackedMatrix.keptAtMost
     }
 
     // MARK: sizes

@@ -19,7 +19,7 @@ struct RightMatrix {
 
     /// Makes b [rows, columns] ready for left matrices of `m` rows altogether.
     init(_ b: MatrixView, rows: Int, columns: Int, forProductsOf m: Int) {
-        // Four output channels would fill a quarter of a vector.
+        // A few columns would leave most of a vector empty, a few rows would not pay for packing.
         guard m >= 4, columns > 8, ck.fills_registers else {
             content = .blas(b)
             return
@@ -80,6 +80,6 @@ extension PackedMatrix {
                 from + first * PackedMatrix.panel * across, down, across, 1, rows,
                 min(columns, last * PackedMatrix.panel) - first * PackedMatrix.panel, false, to + first * stride)
         }
-        self.init(shape: [columns, rows], precision: .float32, panels: storage)
+        self.init(shape: [columns, rows], precision: .float32, panels: storage, isTransient: true)
     }
 }

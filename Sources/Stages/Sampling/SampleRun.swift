@@ -37,7 +37,10 @@ struct SampleRun {
         let motion = try context.optionalInput("motion").map { try MotionAdapter.read($0, network: outline) }
         let (conditions, empty) = try conditions(motion)
         let loras = try loras(motion, outline)
-        let adapters = try adapters(motion)
+        var adapters = try adapters(motion)
+        // In bfloat16 the weights would round most of a LoRA away: there it stays beside them.
+        let isMerged = settings.precision == .float32
+        if !isMerged { adapters.loras = loras }
         var done = 0
         let priors = settings.seeds.map { prior(of: $0, references) }
         let clips = Set(priors.compactMap { $0 }).sorted()
@@ -51,7 +54,7 @@ struct SampleRun {
             try context.checkCancellation()
         }
         let inverted = try invert(clips, of: references ?? [], vae, empty, size) { try step() }
-        let sampler = try sampler(merging: loras)
+        let sampler = try sampler(merging: isMerged ? loras : [])
         var videos: [SampledVideo] = []
         for start in stride(from: 0, to: settings.seeds.count, by: settings.batch) {
             try context.checkCancellation()

@@ -1,4 +1,4 @@
-import Tensors
+public import Tensors
 import Tracing
 
 extension Variable {
@@ -15,6 +15,17 @@ extension Variable {
 
     /// a·GELU(b) where a and b are the first and the second half of the last axis: [.., 2c] → [.., c].
     public func geglu() -> Variable { activated("GEGLU", Kernels.geglu, Kernels.gegluBackward(_:x:)) }
+
+    /// The activation that a product can end with.
+    public func activated(_ activation: Epilogue.Activation) -> Variable {
+        switch activation {
+        case .none: self
+        case .silu: silu()
+        case .gelu: gelu()
+        case .quickGelu: quickGelu()
+        case .geglu: geglu()
+        }
+    }
 
     /// An op of one input whose backward takes the gradient and the input.
     private func activated(

@@ -69,7 +69,9 @@ extension Variable {
 
     /// The sum with a variable of the same shape, or with rows for runs of rows (`addingBroadcast`).
     func adding(_ addend: Variable) -> Variable {
-        addend.value.count == value.count ? self + addend.reshaped(shape) : addingBroadcast(addend)
+        guard addend.value.count != value.count else { return self + addend.reshaped(shape) }
+        let width = shape[shape.count - 1]
+        return reshaped([-1, width]).addingBroadcast(addend.reshaped([-1, width])).reshaped(shape)
     }
 
     /// Sets each element to zero with probability `p`, and multiplies the others by 1/(1 − p).

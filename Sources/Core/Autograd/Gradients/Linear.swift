@@ -82,46 +82,55 @@ public func linear(
             Epilogue(bias: bias?.value, addend: addend?.value))
     }
     guard let parents = recorded([x, bias, addend, down, up]) else { return Variable(y) }
-    let (input, a, b, addendShape) = (x.value, down.value, up.value, addend?.shape ?? [])
+    let (a, b, shape, addendShape) = (down.value, up.value, x.shape, addend?.shape ?? [])
     let needs = parents.map { $0 != nil }
+    // Frozen factors need no input.
+    let input = needs[3] || needs[4] ? x.value : nil
     return Variable(y, parents: parents) { gradient in
         Trace.operation(
             "linear with LoRA backward", [gradient.shape, weight.shape, a.shape],
             flops: { _ in
                 let back = needs[0] ? gradient.count * weight.shape[1] : 0
-                return 2 * (back + 2 * gradient.count * rank + 2 * input.count * rank)
+                return 2 * (back + (input.map { 2 * (gradient.count + $0.count) * rank } ?? 0))
             }
         ) {
-            var slope = Kernels.linearBackwardInput(gradient, weight: b)
-            if scale != 1 { slope = Kernels.scale(slope, by: scale) }
+            lazy var slope = scaled(Kernels.linearBackwardInput(gradient, weight: b), by: scale)
             return [
                 needs[0]
                     ? Kernels.linearBackwardInput(
-                        gradient, weight: weight, down: a, up: b, scale: scale, slope: slope
-                    ).reshaped(input.shape) : nil,
+                        gradient, weight: weight, down: a, up: b, scale: scale, slope: { slope }
+                    ).reshaped(shape) : nil,
                 needs[1] ? Kernels.linearBackwardBias(gradient) : nil,
                 needs[2] ? Variable.gradient(ofAddend: addendShape, gradient) : nil,
-                needs[3] ? Kernels.linearBackwardWeight(slope, x: input) : nil,
-                needs[4] ? upGradient(gradient, hidden: Kernels.linear(input, a), scale: scale) : nil,
+                needs[3] ? input.map { Kernels.linearBackwardWeight(slope, x: $0) } : nil,
+                needs[4]
+                    ? input.map { input in
+                        scaled(Kernels.linearBackwardWeight(gradient, x: Kernels.linear(input, a)), by: scale)
+                    } : nil,
             ]
         }
     }
 }
 
-private func upGradient(_ gradient: Tensor, hidden: Tensor, scale: Float) -> Tensor {
-    let dup = Kernels.linearBackwardWeight(gradient, x: hidden)
-    return scale == 1 ? dup : Kernels.scale(dup, by: scale)
-}
+private func scaled(_ x: Tensor, by factor: Float) -> Tensor { factor == 1 ? x : Kernels.scale(x, by: factor) }
 
-/// a·GELU(b) where a and b are the first and the second half of x·Wᵀ + b: [.., in] → [.., out / 2].
+/// The activation of x·Wᵀ + b: [.., in] → [.., out], gated half as many.
 ///
-/// One pass where nothing is recorded and the weight is frozen; a backward needs a and b.
-public func gatedLinear(_ x: Variable, weight: WeightMatrix, bias: Variable? = nil) -> Variable {
+/// One pass where nothing is recorded and the weight is frozen; a backward needs what comes before the activation.
+public func linear(
+    _ x: Variable, weight: WeightMatrix, bias: Variable? = nil, activation: Epilogue.Activation
+) -> Variable {
+    let isGated = activation == .geglu
     guard case .frozen(let packed) = weight, !isRecorded([x, bias]),
-        Epilogue.canGate(columns: packed.shape[0], depth: packed.shape[1])
-    else { return linear(x, weight: weight, bias: bias).geglu() }
-    return Trace.operation("linear, GEGLU", [x.shape, packed.shape], flops: { 4 * $0.value.count * packed.shape[1] }) {
-        Variable(Kernels.linear(x.value, packed, Epilogue(bias: bias?.value, activation: .geglu)))
+        !isGated || Epilogue.canGate(columns: packed.shape[0], depth: packed.shape[1])
+    else {
+        return linear(x, weight: weight, bias: bias).activated(activation)
+    }
+    let flops = isGated ? 4 : 2
+    return Trace.operation(
+        "linear, \(activation)", [x.shape, packed.shape], flops: { flops * $0.value.count * packed.shape[1] }
+    ) {
+        Variable(Kernels.linear(x.value, packed, Epilogue(bias: bias?.value, activation: activation)))
     }
 }
 

@@ -23,11 +23,11 @@ public final class PackedMatrix: Sendable {
         var floats = 0
     }
 
-    /// Floats that all matrices keep beside their panels: a thirty-second of the machine's memory at most.
+    /// Floats that all matrices keep beside their panels: a sixty-fourth of the machine's memory at most.
     ///
     /// Whether something is kept decides nothing but time.
     private static let keptFloats = Atomic(0)
-    private static let mostFloats = Int(ProcessInfo.processInfo.physicalMemory / 128)
+    private static let mostFloats = Int(ProcessInfo.processInfo.physicalMemory / 256)
 
     deinit {
         let floats = kept.withLock { $0.floats }

@@ -34,6 +34,9 @@ final class Recycler: Sendable {
     /// Bytes kept at most.
     static let limit = max(512 << 20, sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) / 4)
 
+    /// Bytes from which a buffer is large.
+    private static let large = 4 << 20
+
     private struct Shelf {
         var buffers: [Int: [Address]] = [:]
         var bytes = 0
@@ -67,15 +70,22 @@ final class Recycler: Sendable {
 
     func take(floats: Int) -> (UnsafeMutablePointer<Float>, capacity: Int) {
         let capacity = Recycler.sizeClass(bytes: floats * MemoryLayout<Float>.stride)
-        let kept = shelf.withLock { shelf -> Address? in
-            guard let address = shelf.buffers[capacity]?.popLast() else { return nil }
-            shelf.bytes -= capacity
-            return address
+        let kept = shelf.withLock { shelf -> (Address, Int)? in
+            // A large buffer may serve where one up to half as large again is asked for: fewer of them lie about.
+            var size = capacity
+            repeat {
+                if let address = shelf.buffers[size]?.popLast() {
+                    shelf.bytes -= size
+                    return (address, size)
+                }
+                size = Recycler.sizeClass(bytes: size + 1)
+            } while capacity >= Recycler.large && size <= capacity + capacity / 2
+            return nil
         }
-        if let kept, let pointer = UnsafeMutablePointer<Float>(bitPattern: kept) { return (pointer, capacity) }
+        if let kept, let pointer = UnsafeMutablePointer<Float>(bitPattern: kept.0) { return (pointer, kept.1) }
         made.wrappingAdd(1, ordering: .relaxed)
         // Large buffers are aligned for huge pages: one fault for 2 MiB instead of 512.
-        let isLarge = capacity >= 4 << 20
+        let isLarge = capacity >= Recycler.large
         var raw: UnsafeMutableRawPointer?
         let status = posix_memalign(&raw, isLarge ? 2 << 20 : 64, capacity)
         guard status == 0, let raw else { fatalError("out of memory: no \(capacity) bytes for a tensor") }

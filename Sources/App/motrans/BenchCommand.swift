@@ -67,7 +67,17 @@ struct BenchCommand: ParsableCommand {
         guard (1...1000).contains(steps) else {
             throw ValidationError("--steps is a number from 1 to 1000, the timesteps that there are, not \(steps)")
         }
-        guard guidance > 1 else { throw ValidationError("--guidance is a number above 1, not \(guidance)") }
+        guard (threads ?? 1) <= 1024 else {
+            throw ValidationError("--threads is at most 1024, not \(threads ?? 1)")
+        }
+        if let inputs, let outputs,
+            URL(filePath: inputs).standardizedFileURL == URL(filePath: outputs).standardizedFileURL
+        {
+            throw ValidationError("--outputs would overwrite the inputs: name another file")
+        }
+        guard guidance > 1, guidance.isFinite else {
+            throw ValidationError("--guidance is a number above 1, not \(guidance)")
+        }
         let isPlain = folder == nil && inputs == nil && size.isEmpty && workload.isEmpty && !quick && trace == nil
         guard !kernels || (isPlain && !checkpointing) else {
             throw ValidationError("--kernels goes with --repeat, --precision, --threads, --md and --json alone")

@@ -123,7 +123,7 @@ struct BenchCommand: ParsableCommand {
             throw CommandFailure(status: .usage, message: "\(error)")
         }
         Trace.record(to: nil)
-        if let recorder { _ = try recorder.close() }
+        do { _ = try recorder?.close() } catch { Console().note("warning: \(error); what is there can be read") }
         let report = BenchReport(precision: precision, measurements: measurements)
         Console().result(json ? report.document : report.text)
     }

@@ -35,7 +35,9 @@ struct TraceCommand: ParsableCommand {
         guard !works.isEmpty else {
             throw CommandFailure(
                 status: .notFound, message: "no operations were traced",
-                help: "a step that is a hit computes nothing: `motrans run --force STEP` does it again")
+                help: """
+                    a step that is a hit computes nothing: `motrans run FILE STEP --force --trace \(file)` does it again
+                    """)
         }
         Console().result(
             works.map { "\($0.title)\n\n\(md ? $0.table.markdown : $0.table.text)" }.joined(separator: "\n\n"))

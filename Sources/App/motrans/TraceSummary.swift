@@ -65,9 +65,9 @@ struct TraceSummary {
 
     init(of path: String) throws {
         let lines = try Lines(path)
-        guard lines.next() == "[" else { throw Self.foreign(path, line: 1) }
+        guard try lines.next() == "[" else { throw Self.foreign(path, line: 1) }
         var number = 1
-        while let line = lines.next() {
+        while let line = try lines.next() {
             number += 1
             guard line != "]" else { break }
             let text = line.hasSuffix(",") ? String(line.dropLast()) : line
@@ -97,8 +97,9 @@ struct TraceSummary {
         case .string("M"):
             if name == "thread_name", case .string(let step)? = fields["args"]?["name"] { names[track] = step }
         case .string("X"):
+            // Centuries are no measurement, and their sums would not fit.
             guard let start = Self.nanoseconds(fields["ts"]), let duration = Self.nanoseconds(fields["dur"]),
-                case .string(let category)? = fields["cat"]
+                case .string(let category)? = fields["cat"], 0...(1 << 53) ~= start, 0...(1 << 53) ~= duration
             else { return }
             var flops = 0
             if case .int(let number)? = fields["args"]?["flops"] { flops = number }
@@ -174,8 +175,8 @@ struct TraceSummary {
     /// The microseconds of the format.
     private static func nanoseconds(_ value: Value?) -> Int? {
         switch value {
-        case .int(let number)?: number * 1000
-        case .double(let number)?: Int((number * 1000).rounded())
+        case .int(let number)?: Int(exactly: Double(number) * 1000)
+        case .double(let number)?: Int(exactly: (number * 1000).rounded())
         default: nil
         }
     }
@@ -194,9 +195,14 @@ private final class Lines {
     private var bytes: [UInt8] = []
     private var position = 0
 
-    init(_ path: String) throws { file = try FileHandle(forReadingFrom: URL(filePath: path)) }
+    init(_ path: String) throws {
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw CommandFailure(status: .notFound, message: "there is no trace \(path)")
+        }
+        file = try FileHandle(forReadingFrom: URL(filePath: path))
+    }
 
-    func next() -> String? {
+    func next() throws -> String? {
         while true {
             if let end = bytes[position...].firstIndex(of: UInt8(ascii: "\n")) {
                 defer { position = end + 1 }
@@ -204,7 +210,7 @@ private final class Lines {
             }
             bytes.removeFirst(position)
             position = 0
-            guard let more = try? file.read(upToCount: 1 << 20), !more.isEmpty else {
+            guard let more = try file.read(upToCount: 1 << 20), !more.isEmpty else {
                 defer { bytes = [] }
                 return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
             }

@@ -31,23 +31,27 @@ public enum KernelLevel: String, Sendable, CaseIterable {
 
     private var rank: Int { KernelLevel.allCases.firstIndex(of: self) ?? 0 }
 
-    // Constants of the C module: written by nobody.
-    nonisolated(unsafe) private static let tables: [KernelLevel: UnsafePointer<ck_kernels>] = {
-        var tables: [KernelLevel: UnsafePointer<ck_kernels>] = [:]
+    private static let tables: [KernelLevel: ck_kernels] = {
+        var tables: [KernelLevel: ck_kernels] = [:]
         var index = 0
         while let table = ck_available_kernels(index) {
-            if let level = KernelLevel(rawValue: String(cString: table.pointee.name)) { tables[level] = table }
+            if let level = KernelLevel(rawValue: String(cString: table.pointee.name)) { tables[level] = table.pointee }
             index += 1
         }
         return tables
     }()
 
-    /// The table of a level; of the fastest when this processor cannot run it.
-    static func table(_ level: KernelLevel?) -> ck_kernels {
-        guard let table = level.flatMap({ tables[$0] }) ?? available.last.flatMap({ tables[$0] }) else {
-            preconditionFailure("no kernels were compiled")
+    /// The table of the level that the environment asks for, else of the fastest.
+    fileprivate static func chosenTable() -> ck_kernels {
+        do {
+            guard let level = try forced() ?? available.last, let table = tables[level] else {
+                preconditionFailure("no kernels were compiled")
+            }
+            return table
+        } catch {
+            // Other kernels than those asked for would make a liar of whoever tests or measures a level.
+            fatalError("\(error)")
         }
-        return table.pointee
     }
 }
 
@@ -68,4 +72,4 @@ public struct KernelLevelError: Error, Hashable, Sendable, CustomStringConvertib
 /// The kernels of this process.
 ///
 /// Who composes the program asks `KernelLevel.forced()` first and tells what is wrong; here it is too late for an error.
-nonisolated(unsafe) let ck: ck_kernels = KernelLevel.table(try? KernelLevel.forced())
+let ck: ck_kernels = KernelLevel.chosenTable()

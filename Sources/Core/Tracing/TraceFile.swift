@@ -23,6 +23,10 @@ struct TraceFile {
         self.path = path
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw .unwritable(path: path, reason: String(cString: strerror(errno))) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
+            Foundation.close(descriptor)
+            throw .inUse(path: path)
+        }
         var facts = stat()
         // A pipe or a device has nothing to lose.
         if fstat(descriptor, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG, facts.st_size > 0 {
@@ -79,6 +83,8 @@ struct TraceFile {
 public enum TraceError: Error, Equatable, CustomStringConvertible {
     /// The file cannot be made or written.
     case unwritable(path: String, reason: String)
+    /// Another process writes its trace there.
+    case inUse(path: String)
     /// The file is there, and is something else.
     case notATrace(path: String)
 
@@ -86,6 +92,7 @@ public enum TraceError: Error, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .unwritable(let path, let reason): "the trace cannot be written to \(path): \(reason)"
+        case .inUse(let path): "another process is writing its trace to \(path): name another file"
         case .notATrace(let path): "the trace would overwrite \(path), which is not an older trace: name another file"
         }
     }

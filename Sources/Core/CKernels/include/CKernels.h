@@ -81,7 +81,8 @@ typedef struct {
 
 // MARK: the kernels
 
-typedef struct {
+// Constants, which threads may share.
+typedef struct __attribute__((swift_attr("@Sendable"))) {
     // How people force it: "portable", "avx2", "avx512", "avx512bf16".
     const char *name;
     // Whether the processor has registers enough for `product` to beat a BLAS.

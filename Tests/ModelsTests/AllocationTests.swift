@@ -7,18 +7,10 @@ import Testing
 
 @Suite struct AllocationTests {
     /// In a process of its own, since other suites allocate too; on one thread, so that no two chunks need scratch at once.
-    @Test func `from the second step on, nothing is allocated: denoising and training`() async {
+    @Test func `after the first two steps nothing is allocated: denoising and training`() async {
         await #expect(processExitsWith: .success) {
             ThreadPool.setWidth(1)
-            var configuration = UNet3DConditionModel.Configuration()
-            configuration.blockOutChannels = [32, 64]
-            configuration.downBlocksHaveAttention = [true, false]
-            configuration.upBlocksHaveAttention = [false, true]
-            configuration.layersPerBlock = 1
-            configuration.crossAttentionDimension = 24
-            configuration.headDimensions = [8, 8]
-            configuration.groups = 8
-            let network = try UNet3DConditionModel(configuration, Weights(ReferenceFill()))
+            let network = try networkA()
             let sample = Variable(ReferenceFill.input("sample", [1, 3, 8, 8, 4]))
             let context = Variable(ReferenceFill.input("ctx", [1, 5, 24]))
             let lora = try LoRA(

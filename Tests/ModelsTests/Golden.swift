@@ -2,6 +2,21 @@ import Layers
 import Tensors
 import Testing
 
+@testable import Models
+
+/// The small network A of diffusion.md 12.2.
+func networkA() throws -> UNet3DConditionModel {
+    var configuration = UNet3DConditionModel.Configuration()
+    configuration.blockOutChannels = [32, 64]
+    configuration.downBlocksHaveAttention = [true, false]
+    configuration.upBlocksHaveAttention = [false, true]
+    configuration.layersPerBlock = 1
+    configuration.crossAttentionDimension = 24
+    configuration.headDimensions = [8, 8]
+    configuration.groups = 8
+    return try UNet3DConditionModel(configuration, referenceWeights())
+}
+
 /// What the reference printed of a tensor: its size, mean, root of the mean square, and the elements 0, 1, 2, 3, n/2 and
 /// n - 1 in the reference's row-major (channels first) order.
 struct Golden: Sendable {

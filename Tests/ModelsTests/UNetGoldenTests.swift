@@ -7,18 +7,6 @@ import Testing
 
 /// The networks A and B of diffusion.md 12.2 and 12.3.
 @Suite struct UNetGoldenTests {
-    private static func networkA() throws -> UNet3DConditionModel {
-        var configuration = UNet3DConditionModel.Configuration()
-        configuration.blockOutChannels = [32, 64]
-        configuration.downBlocksHaveAttention = [true, false]
-        configuration.upBlocksHaveAttention = [false, true]
-        configuration.layersPerBlock = 1
-        configuration.crossAttentionDimension = 24
-        configuration.headDimensions = [8, 8]
-        configuration.groups = 8
-        return try UNet3DConditionModel(configuration, referenceWeights())
-    }
-
     private let sample = Variable(
         Kernels.permute(ReferenceFill.input("sample", [1, 4, 3, 8, 8]), [0, 2, 3, 4, 1]))
     private let context = Variable(ReferenceFill.input("ctx", [1, 5, 24]))
@@ -32,7 +20,7 @@ import Testing
     private func output(_ y: Variable) -> Tensor { Kernels.permute(y.value, [0, 4, 1, 2, 3]) }
 
     @Test func `network A and every stage inside match the reference`() throws {
-        let network = try Self.networkA()
+        let network = try networkA()
         #expect(network.weights.parameterCount == 1_326_340)
         var points: [String: Tensor] = [:]
         let y = network(sample: sample, timestep: [500], context: context) { points[$0] = $1 }
@@ -90,7 +78,7 @@ import Testing
     ]
 
     @Test func `one frame runs the temporal layers as diffusers does, or skips them as MotionDirector does`() throws {
-        let network = try Self.networkA()
+        let network = try networkA()
         let frame = Variable(Kernels.rows(sample.value.reshaped([3, 8, 8, 4]), 0..<1).reshaped([1, 1, 8, 8, 4]))
         Golden(256, -0.171976, 0.575197, 0.369208, -0.46036, -0.728404, 0.124521, -0.433059, 0.477895)
             .expect(output(network(sample: frame, timestep: [500], context: context)))
@@ -101,14 +89,14 @@ import Testing
     }
 
     @Test func `skipping is for single frames only`() throws {
-        let network = try Self.networkA()
+        let network = try networkA()
         let y = network(sample: sample, timestep: [500], context: context)
         let z = network(sample: sample, timestep: [500], context: context, skipsTemporalWhenSingleFrame: true)
         #expect(y.value == z.value)
     }
 
     @Test func `gradients reach LoRAs and texts through known keys and values, too`() throws {
-        let network = try Self.networkA()
+        let network = try networkA()
         let targets = network.weights.linears.filter { $0.path.contains(".attentions.0") && $0.path.contains("attn2") }
         let lora = try LoRA(targets: targets, rank: 2, from: ReferenceFill(), trainable: true)
         let adapters = Adapters(lora)
@@ -126,7 +114,7 @@ import Testing
     }
 
     @Test func `LoRAs reach just their layers and match the reference`() throws {
-        let network = try Self.networkA()
+        let network = try networkA()
         let temporal = LoRATargets.temporal.choose(network.weights.linears)
         let spatial = LoRATargets.spatial.choose(network.weights.linears)
         #expect(temporal.count == 50)
@@ -156,7 +144,7 @@ import Testing
     }
 
     @Test func `linear layers come in the order of the reference, up blocks before the middle one`() throws {
-        let linears = try Self.networkA().weights.linears.map(\.path)
+        let linears = try networkA().weights.linears.map(\.path)
         let temporal = linears.filter { $0.contains("temp_attentions") && $0.hasSuffix("attn1.to_q") }
         #expect(
             temporal.map { String($0.prefix { $0 != "t" }) }
@@ -171,7 +159,7 @@ import Testing
     }
 
     @Test func `an appearance injector adds to the input of temporal transformers and matches the reference`() throws {
-        let network = try Self.networkA()
+        let network = try networkA()
         let embedding = ReferenceFill.input("img", [1, 20])
         var injections: [String: Variable] = [:]
         for (path, channels) in injectionSites(of: network) {
@@ -202,7 +190,7 @@ import Testing
     }
 
     @Test func `checkpointing changes neither the output nor any gradient`() throws {
-        let network = try Self.networkA()
+        let network = try networkA()
         let targets = LoRATargets.temporal.choose(network.weights.linears)
         let sites = injectionSites(of: network)
         let context = Variable(context.value, requiresGradient: true)

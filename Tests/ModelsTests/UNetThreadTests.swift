@@ -39,15 +39,7 @@ import Testing
     }
 
     @Test func `forward and LoRA gradients`() throws {
-        var configuration = UNet3DConditionModel.Configuration()
-        configuration.blockOutChannels = [32, 64]
-        configuration.downBlocksHaveAttention = [true, false]
-        configuration.upBlocksHaveAttention = [false, true]
-        configuration.layersPerBlock = 1
-        configuration.crossAttentionDimension = 24
-        configuration.headDimensions = [8, 8]
-        configuration.groups = 8
-        let network = try UNet3DConditionModel(configuration, referenceWeights())
+        let network = try networkA()
         let width = ThreadPool.width
         defer { ThreadPool.setWidth(width) }
         ThreadPool.setWidth(1)

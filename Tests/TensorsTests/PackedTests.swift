@@ -36,6 +36,13 @@ import Testing
         #expect(short.shape == shape && short.weight.shape == shape)
     }
 
+    @Test("a NaN stays one in bfloat16, also the one that CUDA makes, whose rounding would carry into the sign")
+    func notANumber() {
+        let weight = Tensor([1, 3], [Float(bitPattern: 0x7fff_ffff), .nan, -.nan])
+        let kept = PackedMatrix(weight, precision: .bf16).weight.values
+        #expect(kept.allSatisfy { $0.isNaN })
+    }
+
     @Test(
         "linear with bias, addend of any rows, and activation agrees with plain loops",
         arguments: [(1, 1, 1), (4, 17, 33), (6, 33, 3), (600, 40, 70)], [Precision.float32, .bf16])

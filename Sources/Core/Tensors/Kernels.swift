@@ -22,7 +22,7 @@ public enum Kernels {
     /// Gives the memory that is kept for the next tensors back to the system: after work whose sizes will not come again.
     public static func releaseMemory() { Recycler.shared.trim() }
 
-    /// How many buffers were allocated so far; it does not grow from the second of equal steps on.
+    /// How many buffers were allocated so far; it does not grow after the first two of equal steps.
     public static var allocations: Int { Recycler.shared.made.load(ordering: .relaxed) }
 
     /// Elements of a chunk of work that does little per element; about 2 µs.

@@ -26,8 +26,8 @@ final class Storage: @unchecked Sendable {
 
 /// Keeps freed buffers for the next tensor of their size.
 ///
-/// Page faults of fresh memory cost small models more than the arithmetic does. From the second step of a training or a
-/// sampling on, every buffer comes from here: nothing is allocated. Capped at a quarter of the machine's memory.
+/// Page faults of fresh memory cost small models more than the arithmetic does. After the first two steps of a training
+/// or a sampling every buffer comes from here: nothing is allocated. Capped at a quarter of the machine's memory.
 final class Recycler: Sendable {
     static let shared = Recycler()
 

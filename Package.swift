@@ -35,6 +35,7 @@ let package = Package(
         .core("Models", ["Layers", "Autograd", "Tensors", "Checkpoints"]),
         .core("Diffusion", ["Models", "Layers", "Autograd", "Tensors", "Checkpoints", "Tracing"]),
         .core("Media", ["Tensors", "CAV"]),
+        .core("World", ["Tensors"]),
 
         // Flow: pipelines; knows nothing of numbers.
         .flow("Artifacts", ["CCrypto"]),
@@ -71,6 +72,7 @@ let package = Package(
         .tests("Models", ["Models", "Layers", "Autograd", "Tensors", "Checkpoints"]),
         .tests("Diffusion", ["Diffusion", "Models", "Layers", "Autograd", "Tensors", "Checkpoints"]),
         .tests("Media", ["Media", "Tensors"]),
+        .tests("World", ["World", "Media", "Tensors"]),
         .tests("Artifacts", ["Artifacts"]),
         .tests("StageKit", ["StageKit", "Artifacts"]),
         .tests("Pipelines", ["Pipelines", "StageKit", "Artifacts"]),
@@ -116,6 +118,7 @@ extension [Target.Dependency] {
     static var core: Self {
         [
             "Diffusion", "Models", "Layers", "Autograd", "Tensors", "Checkpoints", "Media", "Tracing",
+            "World",
         ]
     }
     static var flow: Self { ["Execution", "Lineage", "Storage", "Pipelines", "StageKit", "Artifacts"] }

@@ -8,7 +8,9 @@ private let layers: [(folder: String, modules: [String], mayImport: [String])] =
     ("Stages", stages, ["Formats", "StageKit", "Artifacts"] + core),
     ("App", ["motrans"], core + flow + stages),
 ]
-private let core = ["Tensors", "Autograd", "Layers", "Checkpoints", "Models", "Diffusion", "Media", "Tracing"]
+private let core = [
+    "Tensors", "Autograd", "Layers", "Checkpoints", "Models", "Diffusion", "Media", "World", "Tracing",
+]
 private let systemOfCore = ["CBLAS", "CAV"]
 private let flow = ["Artifacts", "StageKit", "Pipelines", "Storage", "Lineage", "Execution"]
 private let systemOfFlow = ["CZstd", "CCrypto"]

@@ -16,16 +16,20 @@ struct Background: Sendable {
     /// A background, kept once drawn when it is of the usual size: all 512 of them take 31 MB.
     static func of(_ place: Place, variant: Int, side: Int) -> Background {
         guard side == Scene.drawnSide else { return Background(place, variant, side) }
-        let index = Place.allCases.firstIndex(of: place)! * Scene.variants + variant
-        if let kept = cache.withLock({ $0[index] }) { return kept }
+        let key = Key(place: place, variant: variant)
+        if let kept = cache.withLock({ $0[key] }) { return kept }
         // Drawn without the lock: at worst two threads draw the same.
         let drawn = Background(place, variant, side)
-        cache.withLock { $0[index] = drawn }
+        cache.withLock { $0[key] = drawn }
         return drawn
     }
 
-    private static let cache = Mutex(
-        [Background?](repeating: nil, count: Place.allCases.count * Scene.variants))
+    private struct Key: Hashable {
+        let place: Place
+        let variant: Int
+    }
+
+    private static let cache = Mutex([Key: Background]())
 
     init(_ place: Place, _ variant: Int, _ side: Int) {
         let canvas = Canvas(side: side)

@@ -34,6 +34,7 @@ public struct Motion: Hashable, Sendable, Codable, CustomStringConvertible {
         }
     }
 
+    /// Reads a name.
     public init(from decoder: any Decoder) throws {
         let name = try decoder.singleValueContainer().decode(String.self)
         guard let motion = Motion(named: name) else {
@@ -43,11 +44,13 @@ public struct Motion: Hashable, Sendable, Codable, CustomStringConvertible {
         self = motion
     }
 
+    /// Writes the name.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(name)
     }
 
+    /// The name.
     public var description: String { name }
 
     private init(name: String, course: Course) {

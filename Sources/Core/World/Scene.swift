@@ -11,6 +11,7 @@ public struct Pose: Hashable, Sendable, Codable {
     /// In radians, clockwise on screen.
     public let rotation: Float
 
+    /// A pose from its numbers.
     public init(x: Float, y: Float, size: Float, rotation: Float) {
         self.x = x
         self.y = y
@@ -26,14 +27,20 @@ public struct Scene: Hashable, Sendable {
     /// Backgrounds of each place.
     static let variants = 64
 
+    /// Who moves.
     public let subject: Subject
+    /// The colour of its body.
     public let colour: Colour
+    /// Where it moves.
     public let place: Place
+    /// How it moves.
     public let motion: Motion
+    /// What chance adds: size, jitter of the trajectory, and which of the backgrounds of the place.
     public let seed: UInt64
     /// One for each frame.
     public let poses: [Pose]
 
+    /// The scene of these words and this seed.
     public init(subject: Subject, colour: Colour, place: Place, motion: Motion, seed: UInt64) {
         self.subject = subject
         self.colour = colour

@@ -1,8 +1,9 @@
 /// Eight neighbours of a row at once.
 typealias Lanes = SIMD8<Float>
 
-/// Points in the units of a subject, which fills about -1 ... 1 in both directions, v down; with the signed distances
-/// to shapes: negative inside.
+/// Points in the units of a subject, with their signed distances to shapes: negative inside.
+///
+/// A subject fills about the square from -1 to 1, v down.
 ///
 /// The union of two shapes is the smaller of their distances, the intersection the larger; `larger(a, -b)` cuts b out.
 struct Points {

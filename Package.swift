@@ -31,6 +31,7 @@ let package = Package(
         .core("Tensors", ["CKernels", "CBLAS"]),
         .core("Autograd", ["Tensors", "Tracing"]),
         .core("Layers", ["Autograd", "Tensors"]),
+        .core("Objectives", ["Autograd", "Tensors"]),
         .core("Checkpoints", ["Tensors"]),
         .core("Models", ["Layers", "Autograd", "Tensors", "Checkpoints"]),
         .core("Diffusion", ["Models", "Layers", "Autograd", "Tensors", "Checkpoints", "Tracing"]),
@@ -58,6 +59,36 @@ let package = Package(
         .stage("MetricScoring", ["Formats", "Autograd", "Models", "Media", "Tensors", "Tracing"]),
         .stage("Command", []),
 
+        // Stages that train the embedded models. Pretraining is what they share.
+        .stage(
+            "Pretraining",
+            [
+                "Formats", "World", "Models", "Layers", "Autograd", "Media", "Checkpoints", "Tensors", "Tracing",
+            ]),
+        .stage("WorldRendering", ["Formats", "Pretraining", "World", "Media", "Tensors"]),
+        .stage(
+            "AutoencoderTraining",
+            [
+                "Formats", "Pretraining", "World", "Models", "Objectives", "Layers", "Autograd", "Media", "Tensors",
+            ]),
+        .stage("LatentEncoding", ["Formats", "Pretraining", "World", "Models", "Autograd", "Tensors"]),
+        .stage(
+            "UNetTraining",
+            [
+                "Formats", "Pretraining", "World", "Diffusion", "Models", "Layers", "Autograd", "Media", "Checkpoints",
+                "Tensors",
+            ]),
+        .stage(
+            "CLIPTraining",
+            [
+                "Formats", "Pretraining", "World", "Models", "Objectives", "Layers", "Autograd", "Media", "Tensors",
+            ]),
+        .stage(
+            "MotionEncoderTraining",
+            [
+                "Formats", "Pretraining", "World", "Models", "Objectives", "Layers", "Autograd", "Media", "Tensors",
+            ]),
+
         // App: the command line, the only composition root.
         .executableTarget(
             name: "motrans",
@@ -68,6 +99,7 @@ let package = Package(
         .tests("Tensors", ["Tensors", "CKernels"]),
         .tests("Autograd", ["Autograd", "Tensors"]),
         .tests("Layers", ["Layers", "Autograd", "Tensors"]),
+        .tests("Objectives", ["Objectives", "Autograd", "Tensors"]),
         .tests("Checkpoints", ["Checkpoints", "Tensors"]),
         .tests("Models", ["Models", "Layers", "Autograd", "Tensors", "Checkpoints"]),
         .tests("Diffusion", ["Diffusion", "Models", "Layers", "Autograd", "Tensors", "Checkpoints"]),
@@ -117,7 +149,7 @@ extension Target {
 extension [Target.Dependency] {
     static var core: Self {
         [
-            "Diffusion", "Models", "Layers", "Autograd", "Tensors", "Checkpoints", "Media", "Tracing",
+            "Diffusion", "Models", "Objectives", "Layers", "Autograd", "Tensors", "Checkpoints", "Media", "Tracing",
             "World",
         ]
     }
@@ -125,7 +157,8 @@ extension [Target.Dependency] {
     static var stages: Self {
         [
             "Formats", "FrameExtraction", "Recaption", "SpatialLoRATraining", "ImageEmbedding", "MotionTraining",
-            "Sampling", "MetricScoring", "Command",
+            "Sampling", "MetricScoring", "Command", "Pretraining", "WorldRendering", "AutoencoderTraining",
+            "LatentEncoding", "UNetTraining", "CLIPTraining", "MotionEncoderTraining",
         ]
     }
 }

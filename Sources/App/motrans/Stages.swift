@@ -1,12 +1,18 @@
+import AutoencoderTraining
+import CLIPTraining
 import Command
 import FrameExtraction
 import ImageEmbedding
+import LatentEncoding
 import MetricScoring
+import MotionEncoderTraining
 import MotionTraining
 import Recaption
 import Sampling
 import SpatialLoRATraining
 import StageKit
+import UNetTraining
+import WorldRendering
 
 /// All stages that pipeline files may name: the only list of them.
 enum Stages {
@@ -19,5 +25,11 @@ enum Stages {
         StageDescriptor(SamplingStage.self),
         StageDescriptor(MetricScoringStage.self),
         StageDescriptor(CommandStage.self),
+        StageDescriptor(WorldRenderingStage.self),
+        StageDescriptor(AutoencoderTrainingStage.self),
+        StageDescriptor(LatentEncodingStage.self),
+        StageDescriptor(UNetTrainingStage.self),
+        StageDescriptor(CLIPTrainingStage.self),
+        StageDescriptor(MotionEncoderTrainingStage.self),
     ])
 }

@@ -43,17 +43,23 @@ public struct AutoencoderKL: FolderModel {
     /// - Returns: mean and log variance (held to [-30, 20]), each `[n, h, w, latent_channels]`, not scaled. No
     ///   gradient goes through the variance.
     public func encode(_ pixels: Variable) -> (mean: Variable, logarithmicVariance: Variable) {
-        precondition(
-            pixels.shape.count == 4 && pixels.shape[3] == configuration.inChannels,
-            "pixels \(pixels.shape) are not [n, H, W, \(configuration.inChannels)]")
-        var moments = encoder(pixels)
-        if let quantConvolution { moments = quantConvolution(moments) }
         let latents = configuration.latentChannels
-        let channels = moments.permuted([3, 0, 1, 2])
+        let channels = moments(pixels).permuted([3, 0, 1, 2])
         let mean = channels[rows: 0..<latents].permuted([1, 2, 3, 0])
         var variance = channels[rows: latents..<2 * latents].permuted([1, 2, 3, 0]).value
         variance.write { for i in $0.indices { $0[i] = min(max($0[i], -30), 20) } }
         return (mean, Variable(variance))
+    }
+
+    /// Means and logarithmic variances as the encoder gives them, side by side: `[n, h, w, 2 * latent_channels]`.
+    ///
+    /// - Parameter pixels: `[n, H, W, in_channels]` in [-1, 1].
+    public func moments(_ pixels: Variable) -> Variable {
+        precondition(
+            pixels.shape.count == 4 && pixels.shape[3] == configuration.inChannels,
+            "pixels \(pixels.shape) are not [n, H, W, \(configuration.inChannels)]")
+        let moments = encoder(pixels)
+        return quantConvolution.map { $0(moments) } ?? moments
     }
 
     /// Images for latents.

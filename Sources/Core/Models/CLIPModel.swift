@@ -17,7 +17,8 @@ public struct CLIPModel: FolderModel {
     public let vision: CLIPVisionModel
     private let visualProjection: Linear
     private let textProjection: Linear
-    private let logitScale: Variable
+    /// The logarithm of what cosines are multiplied by: a scalar.
+    public let logitScale: Variable
 
     /// Asks `weights` for every parameter.
     public init(unchecked configuration: Configuration, _ weights: Weights) {

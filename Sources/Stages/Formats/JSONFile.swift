@@ -1,10 +1,13 @@
 import Artifacts
-import Foundation
-import StageKit
+public import Foundation
+public import StageKit
 
 /// JSON files inside artifacts: sorted keys and two-space indentation, so that equal values are equal bytes.
-enum JSONFile {
-    static func write(_ value: some Encodable, to url: URL) throws {
+public enum JSONFile {
+    /// Writes a value.
+    ///
+    /// Throws what the disk throws.
+    public static func write(_ value: some Encodable, to url: URL) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
         var data = try encoder.encode(value)
@@ -12,7 +15,10 @@ enum JSONFile {
         try data.write(to: url)
     }
 
-    static func read<T: Decodable>(_ type: T.Type, _ path: String, of artifact: InputArtifact) throws -> T {
+    /// Reads a file of an artifact.
+    ///
+    /// Throws `FormatError` when it is missing or amiss.
+    public static func read<T: Decodable>(_ type: T.Type, _ path: String, of artifact: InputArtifact) throws -> T {
         guard let url = artifact.files[path] else {
             throw FormatError.missingFile(file: path, kind: artifact.kind.name)
         }

@@ -1,12 +1,12 @@
 import Artifacts
-import Foundation
-import StageKit
+public import Foundation
+public import StageKit
 
 extension InputArtifact {
     /// Where a file lies that the format asks for.
     ///
     /// Throws `FormatError.missingFile`.
-    func file(_ path: String) throws -> URL {
+    public func file(_ path: String) throws -> URL {
         guard let url = files[path] else { throw FormatError.missingFile(file: path, kind: kind.name) }
         return url
     }

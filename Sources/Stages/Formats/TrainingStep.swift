@@ -10,6 +10,12 @@ public struct TrainedGroup {
     public let variables: [Variable]
     private var optimiser: AdamW
 
+    /// AdamW's learning rate of the next step.
+    public var learningRate: Double {
+        get { optimiser.learningRate }
+        set { optimiser.learningRate = newValue }
+    }
+
     /// A group before its first step.
     ///
     /// - Parameter betas: β₁ and β₂ of AdamW.

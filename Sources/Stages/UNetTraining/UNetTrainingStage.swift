@@ -1,0 +1,117 @@
+import Artifacts
+import Autograd
+import Checkpoints
+import Diffusion
+import Formats
+import Foundation
+import Layers
+import Media
+import Models
+import Pretraining
+public import StageKit
+import Tensors
+import World
+
+/// Trains a text-to-video UNet from scratch on latents of the procedural world.
+///
+/// First on single frames with the temporal layers left out, then on videos from there: the route of ModelScope. Its
+/// target is the velocity under a schedule that ends in almost pure noise: with a last step that still shows the motion,
+/// a network never needs to read the verb (Lin and others 2024, "Common diffusion noise schedules").
+public struct UNetTrainingStage: Stage {
+    /// What a pipeline file may set.
+    public typealias Settings = UNetTrainingSettings
+
+    /// Its name in pipeline files.
+    public static let kind: StageKind = "unet-training"
+    /// Raised whenever equal inputs would give another output.
+    public static let version = 1
+    /// One line for people.
+    public static let summary = "train a text-to-video UNet from scratch on latents of the procedural world"
+    /// What it takes.
+    public static let inputs = [
+        InputPort("latents", .sceneLatents, help: "latents of videos of the world"),
+        InputPort("clip", .model, help: "CLIP with its tokenizer: the text tower is the text encoder"),
+        InputPort("autoencoder", .model, isOptional: true, help: "decodes the samples of previews"),
+        InputPort("initial", .model, isOptional: true, help: "a UNet to go on from, such as that of the image phase"),
+    ]
+    /// What it gives.
+    public static let outputs = [
+        OutputPort("model", .model, help: "a UNet3DConditionModel folder and its scheduler"),
+        OutputPort("report", .trainingReport, help: "loss curve and sheets of samples"),
+    ]
+
+    /// The stage.
+    public init() {}
+
+    /// Channels that norms or heads cannot split.
+    public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
+        var problems: [StageProblem] = []
+        for (name, part) in [("groups", settings.groups), ("head-width", settings.headWidth)] {
+            if let odd = settings.channels.first(where: { $0 % part != 0 }) {
+                problems.append(StageProblem(.setting("channels"), "\(odd) is not a multiple of `\(name)`, \(part)"))
+            }
+        }
+        return problems
+    }
+
+    /// Trains and writes.
+    public func run(_ settings: Settings, _ context: StageContext) throws {
+        let latents = try SceneLatents.read(context.input("latents"))
+        let text = try CaptionEncoder(folder: ModelArtifact.folder(context.input("clip")))
+        let recipe = UNetRecipe(settings, latents: latents, textWidth: text.width)
+        let scheduler = DDIMScheduler(try SchedulerConfig(json: Data(recipe.scheduler.utf8)))
+        let draws = TrainingDraws(seed: settings.seed, purpose: "unet-training \(settings.phase.rawValue)")
+        let configuration = context.scratch.appending(path: "config.json")
+        try Data(recipe.configuration.utf8).write(to: configuration)
+        var seeds = draws.generator("weights")
+        let source: any WeightSource =
+            if let initial = context.optionalInput("initial") {
+                CheckpointWeights(try Checkpoint.open(ModelArtifact.folder(initial)))
+            } else {
+                TemporalLayersAtRest(RandomWeights(seed: seeds.next()))
+            }
+        let weights = Weights(source, trainable: true)
+        let network = try UNet3DConditionModel(.init(file: configuration), weights)
+        let autoencoder = try context.optionalInput("autoencoder").map {
+            try AutoencoderKL(folder: ModelArtifact.folder($0))
+        }
+        var training = Pretraining([weights], recipe: recipe.pretraining, draws: draws)
+        let report = context.output("report")
+        try training.run(context, previewEvery: autoencoder == nil ? 0 : settings.previewEvery) { _, generator in
+            let isImage = settings.phase == .image
+            let seesFrames = isImage || generator.chance(settings.frameShare)
+            let batch =
+                seesFrames
+                ? latents.frames(isImage ? settings.batch : settings.frameBatch, settings, using: &generator)
+                : latents.videos(settings.batch, settings, using: &generator)
+            let loss = recipe.loss(of: network, batch, text, scheduler.schedule, skipsTemporal: isImage)
+            return (loss, [])
+        } preview: { step in
+            guard let autoencoder else { return }
+            let videos = try Preview(settings, network: network, scheduler: scheduler, autoencoder: autoencoder)
+                .videos(text, shape: latents.values.shape, draws: draws, context)
+            try ContactSheet.write(videos, columns: 2, to: report.file("samples-\(step).png"))
+        }
+        let output = context.output("model")
+        try ModelArtifact.write(
+            weights, configuration: recipe.configuration, file: "diffusion_pytorch_model.safetensors", to: output)
+        try Data(recipe.scheduler.utf8).write(to: output.file("scheduler_config.json"))
+        try training.curve.write(to: report)
+    }
+}
+
+/// Random weights but for the ends of temporal transformers, which are zeros: the network starts as one of images.
+///
+/// Temporal convolutions end in zeros in any case, as in the reference.
+struct TemporalLayersAtRest: WeightSource {
+    private let base: RandomWeights
+
+    init(_ base: RandomWeights) { self.base = base }
+
+    func tensor(_ name: String, shape: [Int], initial: InitialWeights) -> Tensor {
+        let isEnd =
+            name.hasSuffix("proj_out.weight") || name.hasSuffix("proj_out.bias")
+        let isTemporal = name.contains("temp_attentions.") || name.hasPrefix("transformer_in.")
+        return isEnd && isTemporal ? Tensor(zeros: shape) : base.tensor(name, shape: shape, initial: initial)
+    }
+}

@@ -110,19 +110,21 @@ enum TinyConfigurations {
         {"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "pad_token": "!", "unk_token": "<|endoftext|>"}
         """
 
-    static let tokenizer = """
+    static func tokenizer(maximumLength: Int) -> String {
+        """
         {
           "add_prefix_space": false,
           "bos_token": "<|startoftext|>",
           "do_lower_case": true,
           "eos_token": "<|endoftext|>",
           "errors": "replace",
-          "model_max_length": 77,
+          "model_max_length": \(maximumLength),
           "pad_token": "!",
           "tokenizer_class": "CLIPTokenizer",
           "unk_token": "<|endoftext|>"
         }
         """
+    }
 
     static let scheduler = """
         {

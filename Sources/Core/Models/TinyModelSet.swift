@@ -12,8 +12,7 @@ public enum TinyModelSet {
     /// Equal seeds give equal bytes. Files that are there already under these names are replaced. Throws what the disk
     /// throws.
     public static func write(to folder: URL, seed: UInt64 = 0) throws {
-        let tokenizer = TinyTokenizer()
-        let count = tokenizer.vocabulary.count
+        let count = try writeTokenizer(to: folder.appending(path: "tokenizer"))
         var generator = Generator(seed: seed)
         func part(_ name: String, _ configuration: String, file: String, _ build: (URL, Weights) throws -> Void) throws
         {
@@ -42,17 +41,31 @@ public enum TinyModelSet {
         try part("video_encoder", TinyConfigurations.videoEncoder, file: "model.safetensors") {
             _ = try VideoMAEForVideoClassification(.init(file: $0), $1)
         }
-        let inside = folder.appending(path: "tokenizer")
-        try text(tokenizer.vocabularyFile, to: inside.appending(path: "vocab.json"))
-        try text(tokenizer.mergesFile, to: inside.appending(path: "merges.txt"))
-        try text(TinyConfigurations.specialTokens, to: inside.appending(path: "special_tokens_map.json"))
-        try text(TinyConfigurations.tokenizer, to: inside.appending(path: "tokenizer_config.json"))
         try text(
             TinyConfigurations.scheduler,
             to: folder.appending(path: "scheduler").appending(path: "scheduler_config.json"))
         try text(TinyConfigurations.pipeline, to: folder.appending(path: "model_index.json"))
         try text(TinyConfigurations.modelSet(seed), to: folder.appending(path: "model.yaml"))
         try text(TinyConfigurations.readme(seed), to: folder.appending(path: "README.md"))
+    }
+
+    /// Writes the tokenizer of the tiny models into a folder, the four files of a `CLIPTokenizer`, and gives the size of
+    /// its vocabulary.
+    ///
+    /// Everyday words and those of the procedural world are one token each. The last two ids are start and end. Throws
+    /// what the disk throws.
+    ///
+    /// - Parameter maximumLength: ids of a text, those of start, end and padding counted.
+    @discardableResult
+    public static func writeTokenizer(to folder: URL, maximumLength: Int = 77) throws -> Int {
+        let tokenizer = TinyTokenizer()
+        try text(tokenizer.vocabularyFile, to: folder.appending(path: "vocab.json"))
+        try text(tokenizer.mergesFile, to: folder.appending(path: "merges.txt"))
+        try text(TinyConfigurations.specialTokens, to: folder.appending(path: "special_tokens_map.json"))
+        try text(
+            TinyConfigurations.tokenizer(maximumLength: maximumLength),
+            to: folder.appending(path: "tokenizer_config.json"))
+        return tokenizer.vocabulary.count
     }
 
     private static func text(_ text: String, to url: URL) throws {

@@ -5,6 +5,7 @@ import FrameExtraction
 import ImageEmbedding
 import LatentEncoding
 import MetricScoring
+import ModelAssembly
 import MotionEncoderTraining
 import MotionTraining
 import Recaption
@@ -29,6 +30,7 @@ enum Stages {
         StageDescriptor(AutoencoderTrainingStage.self),
         StageDescriptor(LatentEncodingStage.self),
         StageDescriptor(UNetTrainingStage.self),
+        StageDescriptor(ModelAssemblyStage.self),
         StageDescriptor(CLIPTrainingStage.self),
         StageDescriptor(MotionEncoderTrainingStage.self),
     ])

@@ -56,6 +56,7 @@ struct SampleRun {
         let inverted = try invert(clips, of: references ?? [], vae, empty, size) { try step() }
         let sampler = try sampler(merging: isMerged ? loras : [])
         var videos: [SampledVideo] = []
+        var pictures: [Frames] = []
         for start in stride(from: 0, to: settings.seeds.count, by: settings.batch) {
             try context.checkCancellation()
             let batch = start..<min(start + settings.batch, settings.seeds.count)
@@ -77,10 +78,13 @@ struct SampleRun {
                 guard one.read({ $0.allSatisfy(\.isFinite) }) else {
                     throw SamplingError.notFinite(seed: seed, step: settings.inferenceSteps)
                 }
-                videos.append(try write(one, seed, vae, fps: size.fps))
+                let (video, frames) = try write(one, seed, vae, fps: size.fps)
+                videos.append(video)
+                pictures.append(frames)
             }
         }
         SampledVideo.describe(videos, in: context.output("videos"))
+        try ContactSheet.write(pictures, scale: settings.enlarge, to: context.output("sheet").file("sheet.png"))
         context.output("latents").attributes = .list(
             videos.map { .map(["file": .string("seed-\($0.seed).safetensors"), "seed": .int($0.seed)]) })
     }
@@ -232,7 +236,9 @@ struct SampleRun {
     }
 
     /// Decodes frame by frame and writes mp4 and latents.
-    private func write(_ latents: Tensor, _ seed: Int, _ vae: AutoencoderKL, fps: Double) throws -> SampledVideo {
+    private func write(
+        _ latents: Tensor, _ seed: Int, _ vae: AutoencoderKL, fps: Double
+    ) throws -> (SampledVideo, Frames) {
         let shape = latents.shape
         let size = latents.count / shape[1]
         var bytes: [UInt8] = []
@@ -252,12 +258,12 @@ struct SampleRun {
             pixels.read { for value in $0 { bytes.append(byte(value)) } }
         }
         let file = "seed-\(seed).mp4"
+        let frames = Frames(count: shape[1], height: decoded.height, width: decoded.width, bytes: bytes)
         try VideoWriter.write(
-            Frames(count: shape[1], height: decoded.height, width: decoded.width, bytes: bytes),
-            framesPerSecond: fps, to: context.output("videos").file(file))
+            frames.enlarged(settings.enlarge), framesPerSecond: fps, to: context.output("videos").file(file))
         try SafetensorsFile.write(
             ["latents": Latents.channelsFirst(latents)], to: context.output("latents").file("seed-\(seed).safetensors"))
-        return SampledVideo(file: file, prompt: subject.prompt, entity: subject.entity, seed: seed)
+        return (SampledVideo(file: file, prompt: subject.prompt, entity: subject.entity, seed: seed), frames)
     }
 
     /// v / 2 + 1/2, clamped, times 255.

@@ -24,6 +24,8 @@ public struct SamplingSettings: StageSettings {
     @Setting("rows of the video", in: 2...8192) var height = 320
     @Setting("frames of the video", in: 1...1000) var frames = 24
     @Setting("frames per second", in: 0.1...240) var fps = 8.0
+    @Setting("write every pixel of the video as a square of so many: for eyes, where a model is small", in: 1...64)
+    var enlarge = 1
     @Setting(
         "where size, count and rate come from when the input `frames` is connected: its first clip, or the settings")
     var sizedBy = SizeSource.reference

@@ -12,7 +12,7 @@ public struct SamplingStage: Stage {
     /// Its name in pipeline files.
     public static let kind: StageKind = "sampling"
     /// Raised whenever equal inputs would give another output.
-    public static let version = 2
+    public static let version = 3
     /// One line for people.
     public static let summary = "make videos of a prompt by DDIM with classifier-free guidance"
     /// What it takes.
@@ -30,6 +30,7 @@ public struct SamplingStage: Stage {
     public static let outputs = [
         OutputPort("videos", .videos, help: "an mp4 for each seed"),
         OutputPort("latents", .latents, help: "the final latents of each"),
+        OutputPort("sheet", .file, help: "a picture of all: a row of frames for each seed"),
     ]
     /// The elements of its for-each.
     public static let element: ElementKind? = .prompt

@@ -1,5 +1,4 @@
 public import Foundation
-public import Media
 public import Tensors
 
 /// One picture of many videos: a row for each, its frames side by side, or several videos beside one another.

@@ -8,7 +8,7 @@ out=../../Sources/Flow/Pipelines/TemplateTexts.swift
     echo
     echo 'extension Templates {'
     echo '    static let texts: [(name: String, text: String)] = ['
-    for name in motrans motion-director fine-tune zero-shot; do
+    for name in motrans motion-director fine-tune zero-shot subject-motion; do
         echo '        ('
         echo "            name: \"$name\","
         echo '            text: #"""'

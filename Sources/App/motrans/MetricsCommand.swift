@@ -24,7 +24,7 @@ struct MetricsCommand: ParsableCommand {
     func run() throws {
         let plan = try pipelineOptions.pipeline(file).plan
         let engine = try cache.existingEngine()
-        let scored = try engine.forecast(plan).steps.filter { $0.stage == "metric-scoring" }
+        let scored = try engine.forecast(plan).steps.filter { ["metric-scoring", "scene-judging"].contains($0.stage) }
             .compactMap { step in step.outputs["scores"].map { (step.id.description, $0) } }
         guard !scored.isEmpty else {
             throw CommandFailure(

@@ -17,8 +17,9 @@ struct PipelineOptions: ParsableArguments {
     func reader() -> PipelineReader {
         let environment = ProcessInfo.processInfo.environment
         let models = environment["MOTRANS_MODELS"].map { $0.split(separator: ":").map { URL(filePath: String($0)) } }
+        let own = [URL(filePath: "models", directoryHint: .isDirectory)]
         return PipelineReader(
-            stages: Stages.table, modelFolders: (models ?? []) + [URL(filePath: "models", directoryHint: .isDirectory)],
+            stages: Stages.table, modelFolders: (models ?? []) + own + [ShippedModels.folder].compactMap { $0 },
             templateFolders: [URL(filePath: "pipelines/templates", directoryHint: .isDirectory)],
             environment: environment, overrides: overrides, profile: profile)
     }

@@ -18,10 +18,15 @@ struct ScoreTable {
         let mean: [String: Double]
     }
 
-    /// The scores of the paper, in its order.
-    private static let paper = [
+    /// The scores of the paper, in its order, and then those of the world's judge.
+    private static let known = [
         ("clip_t", "CLIP-T"), ("clip_e", "CLIP-E"), ("temp_cons", "TempCons"), ("mofid", "MoFid"),
+        ("motion_right", "motion"), ("path", "path"), ("subject_right", "subject"), ("colour_right", "colour"),
+        ("place_right", "place"), ("subject_leak", "subject leak"), ("colour_leak", "colour leak"),
+        ("place_leak", "place leak"),
     ]
+    /// Those that any video has; the paper's always.
+    private let columns: [(key: String, title: String)]
     private let documents: [(step: String, scores: Document)]
 
     /// Scoring steps by name, each with its `scores` artifact.
@@ -33,6 +38,9 @@ struct ScoreTable {
             }
             return (step, try JSONDecoder().decode(Document.self, from: store.read(entry.digest)))
         }
+        let present = Set(documents.flatMap { $0.scores.mean.keys })
+        let isPaper = !present.isDisjoint(with: Self.known.prefix(4).map(\.0)) || present.isEmpty
+        columns = Self.known.enumerated().filter { $0 < 4 ? isPaper : present.contains($1.0) }.map { ($1.0, $1.1) }
     }
 
     /// A row per video, and for people the means; with several steps, a column that says which.
@@ -40,7 +48,7 @@ struct ScoreTable {
         let isSeveral = documents.count > 1
         var table = Table(
             (isSeveral ? [("step", .left)] : []) + [("prompt", .left), ("seed", .right)]
-                + Self.paper.map { ($0.1, .right) })
+                + columns.map { ($0.title, .right) })
         for (step, scores) in documents {
             let first = isSeveral ? [step] : []
             for video in scores.videos {
@@ -69,6 +77,6 @@ struct ScoreTable {
     }
 
     private func cells(_ values: [String: Double]) -> [String] {
-        Self.paper.map { name, _ in values[name].map { String(format: "%.4f", $0) } ?? "–" }
+        columns.map { name, _ in values[name].map { String(format: "%.4f", $0) } ?? "–" }
     }
 }

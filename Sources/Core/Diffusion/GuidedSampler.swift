@@ -40,6 +40,9 @@ public struct GuidedSampler {
     /// depend on their count: kernels cut their sums by size.
     /// - Parameters:
     ///   - noise: x_T.
+    ///   - rescale: how far the guided estimate is brought back to the deviation of the prompt's, video by video: 0 for
+    ///     not at all, 1 for all the way (Lin and others 2024, "Common diffusion noise schedules and sample steps are
+    ///     flawed", section 3.4; 0.7 there). With schedules that end in almost pure noise guidance overshoots without it.
     ///   - eta: 0 is DDIM, 1 as much noise as DDPM.
     ///   - adapters: LoRAs that are not in the network's weights; injections have one row, or under guidance two,
     ///     [negative, prompt]; or n rows, under guidance n negative ones and then n of the prompts.
@@ -47,13 +50,13 @@ public struct GuidedSampler {
     ///   - afterStep: called with the number of steps done, before the next; throws to stop.
     /// Throws `DiffusionError.badStepCount` and what `afterStep` throws.
     public func sample(
-        from noise: Tensor, _ conditions: Conditions, guidance: Float, steps: Int, eta: Float = 0,
+        from noise: Tensor, _ conditions: Conditions, guidance: Float, rescale: Float = 0, steps: Int, eta: Float = 0,
         adapters: Adapters = .none, using generators: inout [some RandomSource], afterStep: (Int) throws -> Void
     ) throws -> Tensor {
         let videos = noise.shape[0]
         precondition(generators.count == videos, "\(generators.count) generators for noise \(noise.shape)")
         return try sample(
-            from: noise, conditions, guidance: guidance, steps: steps, eta: eta, adapters: adapters,
+            from: noise, conditions, guidance: guidance, rescale: rescale, steps: steps, eta: eta, adapters: adapters,
             drawing: { shape in
                 let one = [shape[0] / videos] + shape.dropFirst()
                 return Kernels.concatenateRows(generators.indices.map { generators[$0].normal(one) })
@@ -62,17 +65,17 @@ public struct GuidedSampler {
 
     /// As the other, with one generator for the batch: draws in the order of the pipeline, `[n · f, c, h, w]` in each step.
     public func sample(
-        from noise: Tensor, _ conditions: Conditions, guidance: Float, steps: Int, eta: Float = 0,
+        from noise: Tensor, _ conditions: Conditions, guidance: Float, rescale: Float = 0, steps: Int, eta: Float = 0,
         adapters: Adapters = .none, using generator: inout some RandomSource, afterStep: (Int) throws -> Void
     ) throws -> Tensor {
         try sample(
-            from: noise, conditions, guidance: guidance, steps: steps, eta: eta, adapters: adapters,
+            from: noise, conditions, guidance: guidance, rescale: rescale, steps: steps, eta: eta, adapters: adapters,
             drawing: { generator.normal($0) }, afterStep: afterStep)
     }
 
     private func sample(
-        from noise: Tensor, _ conditions: Conditions, guidance: Float, steps: Int, eta: Float, adapters: Adapters,
-        drawing: ([Int]) -> Tensor, afterStep: (Int) throws -> Void
+        from noise: Tensor, _ conditions: Conditions, guidance: Float, rescale: Float, steps: Int, eta: Float,
+        adapters: Adapters, drawing: ([Int]) -> Tensor, afterStep: (Int) throws -> Void
     ) throws -> Tensor {
         let texts = conditions.prompt.shape[0]
         precondition([1, noise.shape[0]].contains(texts), "\(texts) prompts for noise \(noise.shape)")
@@ -92,7 +95,7 @@ public struct GuidedSampler {
                     conditions: isGuided ? 2 : 1, adapters: adapters
                 ).value
             }
-            let estimate = isGuided ? guided(output, guidance) : output
+            let estimate = isGuided ? guided(output, guidance, rescale: rescale) : output
             let drawn: Tensor? =
                 eta > 0
                 ? Kernels.permute(drawing([images[0], images[3], images[1], images[2]]), [0, 2, 3, 1]) : nil
@@ -133,15 +136,33 @@ public struct GuidedSampler {
         withoutRecording { network.conditioned(on: Variable(context), adapters: adapters) }
     }
 
-    /// ε_u + s·(ε_c - ε_u) from a batch [ε_u, ε_c], each of n videos.
-    private func guided(_ output: Tensor, _ scale: Float) -> Tensor {
+    /// ε_u + s·(ε_c - ε_u) from a batch [ε_u, ε_c], each of n videos, brought back towards the deviation of ε_c.
+    private func guided(_ output: Tensor, _ scale: Float, rescale: Float) -> Tensor {
         let half = output.count / 2
+        let videos = output.shape[0] / 2
         return Tensor(
-            [output.shape[0] / 2] + output.shape.dropFirst(),
+            [videos] + output.shape.dropFirst(),
             initialising: { out in
                 output.read { both in
                     for i in 0..<half { out[i] = both[i] + scale * (both[half + i] - both[i]) }
+                    guard rescale > 0 else { return }
+                    for video in 0..<videos {
+                        let range = video * (half / videos)..<(video + 1) * (half / videos)
+                        let own = deviation(range.lazy.map { both[half + $0] })
+                        let factor = rescale * own / max(deviation(range.lazy.map { out[$0] }), 1e-12) + 1 - rescale
+                        for i in range { out[i] *= factor }
+                    }
                 }
             })
+    }
+
+    /// As torch's `std`, of n - 1.
+    private func deviation(_ values: some Collection<Float>) -> Float {
+        let (sum, squares) = values.reduce(into: (0.0, 0.0)) {
+            $0.0 += Double($1)
+            $0.1 += Double($1) * Double($1)
+        }
+        let count = Double(values.count)
+        return Float((max(0, squares - sum * sum / count) / max(1, count - 1)).squareRoot())
     }
 }

@@ -131,5 +131,52 @@ extension Templates {
 
             """#
         ),
+        (
+            name: "subject-motion",
+            text: #"""
+            # A subject of one's own performs a motion (paper, section 4.4): a spatial LoRA learns the subject from still pictures, the
+            # two stages of motrans learn the motion from clips, and sampling uses both.
+            version: 1
+            template: subject-motion
+            description: a subject learned from pictures performs a motion learned from clips
+            parameters: {clips: clips, pictures: clips, prompts: prompts, motion: string, model: model}
+            steps:
+              frames:
+                stage: frame-extraction
+                inputs: {clips: "${clips}"}
+              captions:
+                stage: recaption
+                model: "${model}"
+                inputs: {frames: "${frames}"}
+              appearance:                       # how the clips look, so that the motion need not learn it
+                stage: spatial-lora-training
+                inputs: {frames: "${frames}", captions: "${captions}"}
+              embeddings:
+                stage: image-embedding
+                inputs: {frames: "${frames}"}
+              motion:
+                stage: motion-training
+                inputs: {frames: "${frames}", embeddings: "${embeddings}", appearance: "${appearance}"}
+                settings: {motion: "${motion}"}
+              stills:
+                stage: frame-extraction
+                inputs: {clips: "${pictures}"}
+                settings: {frames: 1}
+              subject:                          # how the subject looks: one LoRA for all pictures
+                stage: spatial-lora-training
+                model: "${model}"
+                inputs: {frames: "${stills}"}
+                settings: {loras: one, text: prompts}
+              samples:
+                stage: sampling
+                for-each: "${prompts}"
+                inputs: {motion: "${motion}", appearance: "${subject}", frames: "${frames}"}
+                settings: {motion: "${motion}"}
+              scores:
+                stage: metric-scoring
+                inputs: {videos: "${samples}", references: "${frames}"}
+
+            """#
+        ),
     ]
 }

@@ -71,7 +71,8 @@ struct SampleRun {
             }
             let latents = try sampler.sample(
                 from: Kernels.concatenateRows(noise), conditions, guidance: Float(settings.guidance),
-                steps: settings.inferenceSteps, eta: Float(settings.eta), adapters: adapters, using: &generators
+                rescale: Float(settings.guidanceRescale), steps: settings.inferenceSteps, eta: Float(settings.eta),
+                adapters: adapters, using: &generators
             ) { _ in try step(seeds) }
             for (index, seed) in seeds.enumerated() {
                 let one = Kernels.rows(latents, index..<index + 1)

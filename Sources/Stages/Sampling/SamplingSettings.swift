@@ -17,6 +17,10 @@ public struct SamplingSettings: StageSettings {
     @Setting("seeds that go through the network at once, for as many times the memory", in: 1...64) var batch = 1
     @Setting("how far to go from the negative prompt towards the prompt; 1 or less for the prompt alone", in: 0...1000)
     var guidance = 12.0
+    @Setting(
+        "how far guidance is brought back to the prompt's own contrast; helps with schedules that end in pure noise",
+        in: 0...1)
+    var guidanceRescale = 0.0
     @Setting("denoising steps", in: 1...1000) var inferenceSteps = 30
     @Setting("0 for DDIM, 1 for as much noise in each step as DDPM has", in: 0...1) var eta = 0.0
 

@@ -1,5 +1,6 @@
 import Artifacts
 import Autograd
+import Formats
 import Foundation
 import Layers
 import Models
@@ -57,6 +58,15 @@ import World
         }
         let other = try room.run(Self.settings.merging(["seed": .int(1)]) { $1 }, inputs: inputs).output("model")
         #expect(try contents(other)["model.safetensors"] != contents(model)["model.safetensors"])
+    }
+
+    @Test func `a single video is refused`() throws {
+        let room = try StageRoom(CLIPTrainingStage.self)
+        let inputs = ["scenes": try room.scenes("scenes", WorldScenes.videos(1))]
+        #expect(
+            throws: FormatError.malformed(
+                file: "scenes.json", why: "one video is not enough to train and to measure on")
+        ) { try room.run(Self.settings, inputs: inputs) }
     }
 
     @Test func `steps are made of whole groups`() throws {

@@ -50,6 +50,9 @@ public struct CLIPTrainingStage: Stage {
     /// Trains, measures and writes.
     public func run(_ settings: Settings, _ context: StageContext) throws {
         let videos = try SceneVideos.read(context.input("scenes"))
+        guard videos.count > 1 else {
+            throw FormatError.malformed(file: "scenes.json", why: "one video is not enough to train and to measure on")
+        }
         let (output, report) = (context.output("model"), context.output("report"))
         let vocabulary = try TinyModelSet.writeTokenizer(
             to: output.url, maximumLength: CLIPArchitecture.maximumPositions)

@@ -73,11 +73,12 @@ struct PairSampler {
         let hard = settings.hardShare * min(1, max(0, (progress - 0.08) / 0.2))
         return (0..<count / settings.group).flatMap { _ in
             let chance = Double(generator.uniform([1]).scalar)
+            guard chance < hard + settings.sameSubjectShare else {
+                return (0..<settings.group).map { _ in training.lowerBound + generator.integer(below: training.count) }
+            }
             let groups = chance < hard ? byColour : bySubject
-            let among =
-                chance < hard + settings.sameSubjectShare
-                ? groups[generator.integer(below: groups.count)] : Array(training)
-            return (0..<settings.group).map { _ in among[generator.integer(below: among.count)] }
+            let alike = groups[generator.integer(below: groups.count)]
+            return (0..<settings.group).map { _ in alike[generator.integer(below: alike.count)] }
         }
     }
 

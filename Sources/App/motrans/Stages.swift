@@ -13,6 +13,7 @@ import Sampling
 import SpatialLoRATraining
 import StageKit
 import UNetTraining
+import WorldClips
 import WorldRendering
 
 /// All stages that pipeline files may name: the only list of them.
@@ -27,6 +28,7 @@ enum Stages {
         StageDescriptor(MetricScoringStage.self),
         StageDescriptor(CommandStage.self),
         StageDescriptor(WorldRenderingStage.self),
+        StageDescriptor(WorldClipsStage.self),
         StageDescriptor(AutoencoderTrainingStage.self),
         StageDescriptor(LatentEncodingStage.self),
         StageDescriptor(UNetTrainingStage.self),

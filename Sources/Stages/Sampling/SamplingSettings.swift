@@ -3,7 +3,10 @@ import Tensors
 
 /// What a pipeline file may set on sampling.
 public struct SamplingSettings: StageSettings {
-    @Setting("what the video shows, for a step without for-each") var prompt: String? = nil
+    @Setting(
+        "what the video shows, for a step without for-each; `{motion}` stands for the setting `motion`, else for the motion of the first of `frames`"
+    )
+    var prompt: String? = nil
     @Setting("what CLIP-E asks for, for a step without for-each, such as \"a panda\"") var entity: String? = nil
     @Setting("what the video should not show") var negativePrompt = ""
     @Setting(

@@ -52,15 +52,34 @@ public struct SamplingStage: Stage {
     /// Samples one video for each seed.
     public func run(_ settings: Settings, _ context: StageContext) throws {
         guard let model = context.model else { throw FormatError.missingPart(set: "(none)", part: "unet") }
-        guard let subject = Subject(settings, element: context.element) else { throw SamplingError.noPrompt }
+        guard var subject = Subject(settings, element: context.element) else { throw SamplingError.noPrompt }
+        if subject.isOpen {
+            subject.prompt.replace(Subject.motionMark, with: try settings.motion ?? shownMotion(context))
+        }
         try SampleRun(settings: settings, subject: subject, model: model, context: context).run()
+    }
+}
+
+extension SamplingStage {
+    /// The word that names the motion in the first reference's prompt.
+    private func shownMotion(_ context: StageContext) throws -> String {
+        guard let first = try context.optionalInput("frames").flatMap({ try ClipFrames.read($0).first }) else {
+            throw SamplingError.needsInput(port: "frames", setting: "prompt")
+        }
+        return try MotionWord(in: first.prompt, motion: nil).text
     }
 }
 
 /// What a step samples.
 struct Subject {
-    let prompt: String
+    /// What stands in a prompt for the motion's name, so that a matrix over motions can share its prompts.
+    static let motionMark = "{motion}"
+
+    var prompt: String
     let entity: String?
+
+    /// Whether the motion's name is still to be filled in.
+    var isOpen: Bool { prompt.contains(Self.motionMark) }
 
     /// The for-each's element, else the settings; nil when neither has a prompt.
     init?(_ settings: SamplingSettings, element: Value?) {
@@ -85,6 +104,13 @@ extension SamplingSettings {
         var problems: [StageProblem] = []
         if let subject = Subject(self, element: request.element) {
             problems += wordProblems(subject, request)
+            if subject.isOpen, motion == nil, !request.isConnected("frames") {
+                problems.append(
+                    StageProblem(
+                        request.element == nil ? .setting("prompt") : .element,
+                        "nothing says what `\(Subject.motionMark)` stands for",
+                        help: "set `motion`, or connect `frames`, whose first prompt names it"))
+            }
         } else {
             problems.append(
                 StageProblem(
@@ -126,7 +152,7 @@ extension SamplingSettings {
 
     /// Only with `motion` is it certain that the prompt must have a verb: without a motion adapter it need not.
     private func wordProblems(_ subject: Subject, _ request: StageRequest) -> [StageProblem] {
-        guard let motion, missingWord == .error, residual == .recompute else { return [] }
+        guard let motion, missingWord == .error, residual == .recompute, !subject.isOpen else { return [] }
         let place: StageProblem.Subject = request.element == nil ? .setting("prompt") : .element
         let problem = motionWordProblem(in: subject.prompt, motion: motion, span: .verb, model: request.model)
         return problem.map { [StageProblem(place, $0)] } ?? []

@@ -69,7 +69,8 @@ struct TinyTokenizer {
         return pieces
     }
 
-    /// Articles and small words, colours, subjects, verbs of motion, places.
+    /// Articles and small words, colours, subjects, verbs of motion, places; the last four lines are what the captions of
+    /// the procedural world have beside these.
     static let words: [String] = """
         a an the is are in on at to of and with under over near by from into up down left right its one two
         red green blue yellow orange purple pink white black brown grey golden small big young old
@@ -80,5 +81,9 @@ struct TinyTokenizer {
         sliding climbing throwing kicking shaking circling floating growing shrinking opening closing golf guitar bicycle
         grass snow beach sea sky street road forest park city garden kitchen room table desk floor wall field desert mountain
         river lake moon space stage night background front camera
+        video picture photo large medium top bottom middle heart ring ghost flower
+        resting cartwheeling orbiting pulsing diving hovering tumbling drifting patrolling wobbling
+        bright dark round five bumps cross ears eyes hole horns petals points stripe tail wheels
+        bubbles buildings dunes ground leaves sand snowflakes stars trees windows
         """.split { $0 == " " || $0 == "\n" }.map(String.init)
 }

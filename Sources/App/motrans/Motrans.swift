@@ -21,8 +21,8 @@ struct Motrans: AsyncParsableCommand {
             RunCommand.self, StatusCommand.self, ExplainCommand.self, DagCommand.self, RunsCommand.self,
             ShowCommand.self, LogsCommand.self, MetricsCommand.self, LineageCommand.self, GetCommand.self,
             VerifyCommand.self, GCCommand.self, InitCommand.self, ValidateCommand.self, SchemaCommand.self,
-            TraceCommand.self, ModelsCommand.self, ForwardCommand.self, BenchCommand.self, DoctorCommand.self,
-            VersionCommand.self,
+            TraceCommand.self, ModelsCommand.self, ForwardCommand.self, BenchCommand.self, WorldCommand.self,
+            DoctorCommand.self, VersionCommand.self,
         ])
 
     /// Parses, runs, and turns every error into a sentence on standard error and an exit code of the table.

@@ -1,7 +1,7 @@
 /// Finds what the user may have meant.
-enum Suggestion {
+package enum Suggestion {
     /// `did you mean ...?` when a candidate is close, else what there is when that is short.
-    static func help(_ word: String, among candidates: [String], all: String? = nil) -> [String] {
+    package static func help(_ word: String, among candidates: [String], all: String? = nil) -> [String] {
         if let best = nearest(word, among: candidates) { return ["did you mean `\(best)`?"] }
         guard let all, !candidates.isEmpty, candidates.count <= 24 else { return [] }
         return ["\(all): \(candidates.joined(separator: ", "))"]

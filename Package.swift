@@ -71,6 +71,7 @@ let package = Package(
             [
                 "Formats", "Pretraining", "World", "Models", "Objectives", "Layers", "Autograd", "Media", "Tensors",
             ]),
+        .stage("SceneJudging", ["Formats", "World", "Media"]),
         .stage("WorldClips", ["Formats", "World", "Tensors"]),
         .stage("ModelAssembly", ["Formats", "Pretraining", "Checkpoints"]),
         .stage("LatentEncoding", ["Formats", "Pretraining", "World", "Models", "Autograd", "Tensors"]),
@@ -161,7 +162,7 @@ extension [Target.Dependency] {
             "Formats", "FrameExtraction", "Recaption", "SpatialLoRATraining", "ImageEmbedding", "MotionTraining",
             "Sampling", "MetricScoring", "Command", "Pretraining", "WorldRendering", "AutoencoderTraining",
             "LatentEncoding", "UNetTraining", "CLIPTraining", "MotionEncoderTraining", "ModelAssembly",
-            "WorldClips",
+            "WorldClips", "SceneJudging",
         ]
     }
 }

@@ -9,6 +9,11 @@ struct MetricsCommand: ParsableCommand {
         commandName: "metrics", abstract: "The scores of a pipeline's videos.", discussion: ExitStatus.help)
 
     @Argument(help: "The pipeline file.") var file: String
+    @Option(
+        help: ArgumentHelp(
+            "Groups to compare: `step` and axes of the matrix, such as step,shots. Each score is a mean over the other "
+                + "cells, ± their standard deviation.", valueName: "a,b"))
+    var by: String?
     @Flag(help: "As CSV.") var csv = false
     @Flag(help: "As a Markdown table.") var md = false
     @Flag(help: "One JSON document, with every score that there is.") var json = false
@@ -19,6 +24,7 @@ struct MetricsCommand: ParsableCommand {
         guard [csv, md, json].count(where: \.self) < 2 else {
             throw ValidationError("--csv, --md and --json are forms of one table: give one")
         }
+        if json, by != nil { throw ValidationError("--json gives every score: --by goes with --csv, --md or neither") }
     }
 
     func run() throws {
@@ -32,6 +38,12 @@ struct MetricsCommand: ParsableCommand {
                 help: "`motrans run \(file)` makes them")
         }
         let scores = try ScoreTable(scored, store: engine.store)
+        if let by {
+            let keys = by.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+            let comparison = try scores.comparison(by: keys)
+            let table = comparison.table(forPrograms: csv)
+            return Console().result(csv ? table.csv : md ? table.markdown : table.text)
+        }
         Console().result(
             json
                 ? JSON.document(scores.fields)

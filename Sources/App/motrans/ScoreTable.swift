@@ -59,6 +59,12 @@ struct ScoreTable {
         return table
     }
 
+    /// Steps side by side: see ``ScoreComparison``.
+    func comparison(by keys: [String]) throws -> ScoreComparison {
+        try ScoreComparison(
+            documents.map { .init(step: $0.step, means: $0.scores.mean) }, by: keys, columns: columns)
+    }
+
     /// The fields of a document for programs: every score that there is.
     var fields: [(String, Value)] {
         let steps: [Value] = documents.map { step, scores in

@@ -10,6 +10,7 @@ import MotionEncoderTraining
 import MotionTraining
 import Recaption
 import Sampling
+import SceneJudging
 import SpatialLoRATraining
 import StageKit
 import UNetTraining
@@ -33,6 +34,7 @@ enum Stages {
         StageDescriptor(LatentEncodingStage.self),
         StageDescriptor(UNetTrainingStage.self),
         StageDescriptor(ModelAssemblyStage.self),
+        StageDescriptor(SceneJudgingStage.self),
         StageDescriptor(CLIPTrainingStage.self),
         StageDescriptor(MotionEncoderTrainingStage.self),
     ])

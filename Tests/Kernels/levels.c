@@ -522,6 +522,8 @@ static void attentions(void) {
     attention(1, 1, 1, 0, false, false);
     attention(1, 1, 1, 3, true, false);
     attention(3, 40, 8, 500, false, false);  // keys that are packed first
+    attention(100, 100, 8, 3, true, false);  // several runs of keys
+    attention(33, 110, 24, 0, false, false);
     static const size_t widths[] = {1, 2, 4, 8, 16, 32, 64};
     for (size_t w = 0; w < 7; w++)
         for (size_t causal = 0; causal < 2; causal++) {

@@ -191,22 +191,26 @@ static void rows(void) {
     for (size_t round = 0; round < 12; round++) {
         size_t r = from_to(round ? 1 : 0, 9), c = round % 3 ? from_to(1, 50) : 16 * from_to(1, 3), n = r * c;
         float *x = filled(n, 2), *dy = filled(n, 1), *m = filled(c, 1), *f = filled(c, 1), *s = filled(c, 1);
-        float *t = filled(c, 1), *dw = filled(c, 1), *db = filled(c, 1), *sums = filled(c, 1), *squares = filled(c, 1);
-        double *es = wanted(c), *eq = wanted(c), *ew = wanted(c), *eb = wanted(c), *dz = wanted(n), *da = wanted(n);
+        float *t = filled(c, 1), *dw = filled(c, 1), *db = filled(c, 1), *sums = filled(c, 1);
+        float *means = room(c), *squares = room(c);
+        double *es = wanted(c), *em = wanted(c), *eq = wanted(c), *ew = wanted(c), *eb = wanted(c);
+        double *dz = wanted(n), *da = wanted(n);
         bool with_silu = round % 2;
-        for (size_t j = 0; j < c; j++) es[j] = sums[j], eq[j] = squares[j], ew[j] = dw[j], eb[j] = db[j];
+        for (size_t j = 0; j < c; j++) es[j] = sums[j], ew[j] = dw[j], eb[j] = db[j];
         for (size_t i = 0; i < n; i++) {
             size_t j = i % c;
             double offset = (double)x[i] - m[j];
-            es[j] += x[i], eq[j] += offset * offset;
+            es[j] += x[i], em[j] += x[i] / (double)r;
             dz[i] = dy[i] * (with_silu ? silu_slope(offset * f[j] + s[j]) : 1);
             eb[j] += dz[i], ew[j] += dz[i] * offset * t[j];
             da[i] = f[j] * (double)dy[i] + t[j] * offset + s[j];
         }
         ck->column_sums(x, r, c, sums);
-        ck->column_squares(x, m, r, c, squares);
+        for (size_t i = 0; i < n; i++) eq[i % c] += (x[i] - em[i % c]) * (x[i] - em[i % c]);
+        ck->column_moments(x, r, c, means, squares);
         compare("column_sums", sums, c, es, 2e-6);
-        compare("column_squares", squares, c, eq, 2e-6);
+        compare("column_moments, mean", means, c, em, 2e-6);
+        compare("column_moments, squares", squares, c, eq, 2e-6);
         EACH(n, ck->normalise(x, m, f, s, y, r, c, false), ((double)x[i] - m[i % c]) * f[i % c] + s[i % c])
         EACH(n, ck->normalise(x, m, f, s, y, r, c, true), silu(((double)x[i] - m[i % c]) * f[i % c] + s[i % c]))
         EACH(n, ck->normalise_backward_apply(dy, x, m, f, t, s, y, r, c), da[i])
@@ -522,6 +526,8 @@ static void attentions(void) {
     attention(1, 1, 1, 0, false, false);
     attention(1, 1, 1, 3, true, false);
     attention(3, 40, 8, 500, false, false);  // keys that are packed first
+    attention(100, 100, 8, 3, true, false);  // several runs of keys
+    attention(33, 110, 24, 0, false, false);
     static const size_t widths[] = {1, 2, 4, 8, 16, 32, 64};
     for (size_t w = 0; w < 7; w++)
         for (size_t causal = 0; causal < 2; causal++) {

@@ -32,7 +32,7 @@ INLINE void normalise_backward(
         for (size_t r = 0; r < rows; r++) {
             vf d = load_up_to(dy + r * c + i, n), offset = load_up_to(x + r * c + i, n) - m;
             if (silu) d = d * silu_slope_v(offset * f + b);
-            store_up_to(dz + r * c + i, d, n);
+            if (dz) store_up_to(dz + r * c + i, d, n);
             sum += d;
             products = d * offset + products;
         }

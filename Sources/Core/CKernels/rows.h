@@ -29,26 +29,28 @@ static void k_column_sums(const float *x, size_t rows, size_t c, float *sums) {
     }
 }
 
-INLINE vf square_of_difference(vf a, vf b, vf sum) {
-    vf d = a - b;
-    return d * d + sum;
-}
-
-static void k_column_squares(const float *x, const float *centre, size_t rows, size_t c, float *sums) {
+// In one pass: the differences are taken from the first row, so that their squares do not drown in a large mean.
+static void k_column_moments(const float *x, size_t rows, size_t c, float *means, float *squares) {
+    float count = (float)(rows ? rows : 1);
     for (size_t i = 0; i < c; i += LANES) {
-        size_t n = c - i, r = 0;
-        vf m = load_up_to(centre + i, n);
-        vf s0 = load_up_to(sums + i, n), s1 = splat(0), s2 = splat(0), s3 = splat(0);
-        const float *p = x + i;
+        size_t n = c - i, r = 1;
+        vf origin = rows ? load_up_to(x + i, n) : splat(0);
+        vf s0 = splat(0), s1 = splat(0), q0 = splat(0), q1 = splat(0);
+        const float *p = x + c + i;
         if (n >= LANES)
-            for (; r + 4 <= rows; r += 4, p += 4 * c) {
-                s0 = square_of_difference(load(p), m, s0);
-                s1 = square_of_difference(load(p + c), m, s1);
-                s2 = square_of_difference(load(p + 2 * c), m, s2);
-                s3 = square_of_difference(load(p + 3 * c), m, s3);
+            for (; r + 2 <= rows; r += 2, p += 2 * c) {
+                vf d0 = load(p) - origin, d1 = load(p + c) - origin;
+                s0 += d0, s1 += d1;
+                q0 = d0 * d0 + q0, q1 = d1 * d1 + q1;
             }
-        for (; r < rows; r++, p += c) s0 = square_of_difference(load_up_to(p, n), m, s0);
-        store_up_to(sums + i, (s0 + s1) + (s2 + s3), n);
+        for (; r < rows; r++, p += c) {
+            vf d = load_up_to(p, n) - origin;
+            s0 += d;
+            q0 = d * d + q0;
+        }
+        vf sum = s0 + s1, mean = sum / count;
+        store_up_to(means + i, origin + mean, n);
+        store_up_to(squares + i, maximum(splat(0), (q0 + q1) - sum * mean), n);
     }
 }
 

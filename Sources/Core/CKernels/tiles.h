@@ -11,6 +11,8 @@
 
 // The level of the processor says how many rows (TILE_HEIGHT) and vectors (TILE_WIDTH) of sums fill its registers.
 #define TALLEST TILE_HEIGHT
+// Rows of half vectors of sums that fill them.
+#define HALF_HEIGHT (TILE_HEIGHT > 2 ? 12 : 4)
 
 INLINE size_t whole(size_t n) { return (n + LANES - 1) / LANES * LANES; }
 INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
@@ -59,14 +61,47 @@ INLINE void column_of_tiles(
     ptrdiff_t c_row) {
     size_t i = 0;
 #define ROWS(n)                                                                                                        \
-    tile(n, width, start, depth, (Matrix){a.base + (ptrdiff_t)i * a.row, a.row, a.column}, b, b_row,                    \
+    tile(n, width, start, depth, (Matrix){a.base + (ptrdiff_t)i * a.row, a.row, a.column}, b, b_row,                   \
          c + (ptrdiff_t)i * c_row, c_row);                                                                             \
     i += n;
-    while (i + TILE_HEIGHT <= m) { ROWS(TILE_HEIGHT) }
+    while (i + TILE_HEIGHT <= m) {
+        // Twice four keep both multipliers busy, six and two do not.
+        if (TILE_HEIGHT == 6 && m - i == 8) { ROWS(4) }
+        else { ROWS(TILE_HEIGHT) }
+    }
     if (TILE_HEIGHT > 8 && i + 8 <= m) { ROWS(8) }
     if (TILE_HEIGHT > 4 && i + 4 <= m) { ROWS(4) }
     while (TILE_HEIGHT > 2 && i + 2 <= m) { ROWS(2) }
     if (i < m) { ROWS(1) }
+#undef ROWS
+}
+
+// As a tile one vector wide that begins with a sum, but half a vector: what a head of 8 channels is.
+INLINE void half_tile(
+    const int height, size_t depth, Matrix a, const float *b, ptrdiff_t b_row, float *c, ptrdiff_t c_row) {
+    vh sums[HALF_HEIGHT];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < height; r++) sums[r] = load_half(c + r * c_row);
+    const float *column = a.base;
+    for (size_t k = 0; k < depth; k++, column += a.column, b += b_row) {
+        vh right = load_half(b);
+#pragma clang loop unroll(full)
+        for (int r = 0; r < height; r++) sums[r] = splat_half(column[r * a.row]) * right + sums[r];
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < height; r++) store_half(c + r * c_row, sums[r]);
+}
+
+INLINE void column_of_half_tiles(
+    size_t m, size_t depth, Matrix a, const float *b, ptrdiff_t b_row, float *c, ptrdiff_t c_row) {
+    size_t i = 0;
+#define ROWS(n)                                                                                                        \
+    half_tile(n, depth, (Matrix){a.base + (ptrdiff_t)i * a.row, a.row, a.column}, b, b_row,                            \
+              c + (ptrdiff_t)i * c_row, c_row);                                                                        \
+    i += n;
+    while (i + HALF_HEIGHT <= m) { ROWS(HALF_HEIGHT) }
+    while (i + 4 <= m) { ROWS(4) }
+    while (i < m) { ROWS(1) }
 #undef ROWS
 }
 
@@ -79,6 +114,14 @@ INLINE void multiply(
         for (; j + 2 * LANES <= columns; j += 2 * LANES)
             column_of_tiles(2, start, m, depth, a, b + j, b_row, c + j, c_row);
     for (; j < columns; j += LANES) column_of_tiles(1, start, m, depth, a, b + j, b_row, c + j, c_row);
+}
+
+// c [m, columns] += a [m, depth] · b [depth, columns]; columns fill half vectors.
+INLINE void multiply_halves(
+    size_t m, size_t columns, size_t depth, Matrix a, const float *b, ptrdiff_t b_row, float *c, ptrdiff_t c_row) {
+    size_t j = columns / LANES * LANES;
+    multiply(sum, m, j, depth, a, b, b_row, c, c_row);
+    if (j < columns) column_of_half_tiles(m, depth, a, b + j, b_row, c + j, c_row);
 }
 
 // A 16 × 16 block turned over in registers: pairs of rows exchange lanes at distances 1, 2, 4 and 8.

@@ -18,18 +18,25 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+// Of a long function that is needed in many places there is one, or the instructions would not fit their cache.
+#define APART static __attribute__((noinline))
+
 #define LANES 16
 
 typedef float vf __attribute__((vector_size(64)));
 typedef int32_t vi __attribute__((vector_size(64)));
 typedef uint32_t vu __attribute__((vector_size(64)));
 typedef float vf_unaligned __attribute__((vector_size(64), aligned(4)));
+typedef float vh __attribute__((vector_size(32)));
 typedef float half_unaligned __attribute__((vector_size(32), aligned(4)));
 
 // Listed, since 0 + x would be an addition: it turns -0 into 0.
 INLINE vf splat(float x) { return (vf){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
 INLINE vf load(const float *p) { return *(const vf_unaligned *)p; }
 INLINE void store(float *p, vf x) { *(vf_unaligned *)p = x; }
+INLINE vh splat_half(float x) { return (vh){x, x, x, x, x, x, x, x}; }
+INLINE vh load_half(const float *p) { return *(const half_unaligned *)p; }
+INLINE void store_half(float *p, vh x) { *(half_unaligned *)p = x; }
 
 // The first n < 16 elements; zeros after them.
 INLINE vf load_some(const float *p, size_t n) {
@@ -91,6 +98,23 @@ INLINE vf exp_v(vf x) {
     vf e = (p * r) * r + r + 1.0f;
     vf scale = (vf)(((vi)shifted + (127 - 0x4b400000)) << 23);
     return choose(x < -87.3f, splat(0), e * scale);
+}
+
+// 2^x for x <= 0, as softmax needs it, to about 1.5 ulp: x = n + r; 2^r by a minimax polynomial on
+// |r| <= 1 / 2 that is 1 at 0; 2^n by the exponent bits. Below 2^-126.5 the result is 0.
+INLINE vf exp2_v(vf x) {
+    // In this order, a NaN stays one.
+    vf clamped = maximum(splat(-127), x);
+    // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits, 127 more the exponent's.
+    vf shifted = clamped + (12582912.0f + 127.0f);
+    vf r = clamped - (shifted - (12582912.0f + 127.0f));
+    vf p = splat(1.326472731e-3f);
+    p = p * r + 9.671512991e-3f;
+    p = p * r + 5.550733581e-2f;
+    p = p * r + 0.2402224242f;
+    p = p * r + 0.6931470036f;
+    p = p * r + 1.0f;
+    return p * (vf)((vi)shifted << 23);
 }
 
 INLINE vf sigmoid_v(vf x) { return 1.0f / (1.0f + exp_v(-x)); }

@@ -4,7 +4,8 @@ extension Kernels {
     /// Group normalisation of x [n, .., c], through SiLU if asked; weight, bias [c] → y, mean and rstd [n, groups].
     ///
     /// Each entry of the first axis is normalised over all middle axes and `c / groups` channels, with the biased
-    /// variance around the mean (two passes). `rstd` is 1 / √(variance + epsilon).
+    /// variance around the mean. `rstd` is 1 / √(variance + epsilon). x is read twice: means and squares of each block of
+    /// rows, which are then put together in order, and the normalised.
     public static func groupNorm(
         _ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, epsilon: Float, silu: Bool = false
     ) -> (y: Tensor, mean: Tensor, rstd: Tensor) {
@@ -13,36 +14,26 @@ extension Kernels {
         let mean = Tensor(uninitialised: [plan.n, groups])
         let rstd = Tensor(uninitialised: [plan.n, groups])
         let c = plan.c
-        let partial = Storage(count: plan.n * plan.blocks * c)
+        let partial = Storage(count: 2 * plan.n * plan.blocks * c)
         let spread = Storage(count: 2 * plan.n * c)
         withExtendedLifetime((x, weight, bias, partial, spread)) {
             let (from, to, means, rstds) = (x.base, y.base, mean.base, rstd.base)
             let (scales, shifts) = (weight.base, bias.base)
             let (centres, factors) = (spread.base, spread.base + plan.n * c)
-            let sums = partial.base
+            let (blockMeans, blockSquares) = (partial.base, partial.base + plan.n * plan.blocks * c)
             plan.run([
                 (
                     { piece in
-                        (sums + piece * c).update(repeating: 0, count: c)
-                        ck.column_sums(from + plan.start(piece), plan.rows(piece), c, sums + piece * c)
+                        ck.column_moments(
+                            from + plan.start(piece), plan.rows(piece), c, blockMeans + piece * c,
+                            blockSquares + piece * c)
                     },
                     { sample in
-                        plan.reduce(sums, sample) { means[sample * groups + $0] = Float($1 / plan.population) }
-                        plan.spread(means + sample * groups, to: centres + sample * c)
-                    }
-                ),
-                (
-                    { piece in
-                        (sums + piece * c).update(repeating: 0, count: c)
-                        ck.column_squares(
-                            from + plan.start(piece), centres + plan.sample(piece) * c, plan.rows(piece), c,
-                            sums + piece * c)
-                    },
-                    { sample in
-                        plan.reduce(sums, sample) {
-                            let variance = $1 / plan.population
-                            rstds[sample * groups + $0] = Float(1 / (variance + Double(epsilon)).squareRoot())
+                        plan.moments(blockMeans, blockSquares, sample) { group, mean, variance in
+                            means[sample * groups + group] = Float(mean)
+                            rstds[sample * groups + group] = Float(1 / (variance + Double(epsilon)).squareRoot())
                         }
+                        plan.spread(means + sample * groups, to: centres + sample * c)
                         plan.spread(rstds + sample * groups, to: factors + sample * c)
                         ck.multiply(factors + sample * c, scales, factors + sample * c, c)
                     }
@@ -97,8 +88,8 @@ extension Kernels {
                         (dbiases + piece * c).update(repeating: 0, count: c)
                         ck.normalise_backward(
                             gradient + plan.start(piece), from + plan.start(piece), centres + row, spreadRstds + row,
-                            factors + row, shifts, to + plan.start(piece), dweights + piece * c, dbiases + piece * c,
-                            plan.rows(piece), c, silu)
+                            factors + row, shifts, silu ? to + plan.start(piece) : nil, dweights + piece * c,
+                            dbiases + piece * c, plan.rows(piece), c, silu)
                     },
                     { sample in
                         // dx = rstd · (w dz - mean(w dz) - x̂ mean(w dz x̂)), means over the group.
@@ -117,10 +108,10 @@ extension Kernels {
                 (
                     { piece in
                         let row = plan.sample(piece) * c
-                        let place = to + plan.start(piece)
+                        let start = plan.start(piece)
                         ck.normalise_backward_apply(
-                            place, from + plan.start(piece), centres + row, factors + row, slopes + row, offsets + row,
-                            place, plan.rows(piece), c)
+                            silu ? to + start : gradient + start, from + start, centres + row, factors + row,
+                            slopes + row, offsets + row, to + start, plan.rows(piece), c)
                     }, { _ in }
                 ),
             ])
@@ -210,22 +201,54 @@ private struct GroupPlan {
 
     /// Runs the passes: each on every piece, then on every sample.
     ///
-    /// A sample of one piece needs no meeting in between.
+    /// Many samples that lie in a core's cache are each visited once; of larger ones as many as the last cache holds take
+    /// a pass together.
     func run(_ passes: [(piece: (Int) -> Void, sample: (Int) -> Void)]) {
-        guard blocks > 1 else {
+        guard blocks > 1, n < 8 || s * c > 65536 else {
             Kernels.forPieces(of: n, size: Kernels.rowsPerChunk(width: s * c, elements: Kernels.heavyChunk)) {
                 for sample in $0 {
                     for pass in passes {
-                        pass.piece(sample)
+                        for block in 0..<blocks { pass.piece(sample * blocks + block) }
                         pass.sample(sample)
                     }
                 }
             }
             return
         }
-        for pass in passes {
-            ThreadPool.shared.parallel(n * blocks, pass.piece)
-            for sample in 0..<n { pass.sample(sample) }
+        let together = max(1, (1 << 19) / (s * c))
+        for first in Swift.stride(from: 0, to: n, by: together) {
+            let count = min(together, n - first)
+            for pass in passes {
+                ThreadPool.shared.parallel(count * blocks) { pass.piece(first * blocks + $0) }
+                ThreadPool.shared.parallel(count) { pass.sample(first + $0) }
+            }
+        }
+    }
+
+    /// The mean and the variance of each group of a sample, from each block's means per channel and squares around them.
+    func moments(
+        _ means: UnsafePointer<Float>, _ squares: UnsafePointer<Float>, _ sample: Int,
+        _ use: (_ group: Int, _ mean: Double, _ variance: Double) -> Void
+    ) {
+        let width = c / groups
+        for group in 0..<groups {
+            let channels = group * width..<(group + 1) * width
+            var mean = 0.0
+            for piece in sample * blocks..<(sample + 1) * blocks {
+                var sum = 0.0
+                for i in channels { sum += Double(means[piece * c + i]) }
+                mean += sum * Double(rows(piece))
+            }
+            mean /= population
+            var variance = 0.0
+            for piece in sample * blocks..<(sample + 1) * blocks {
+                let count = Double(rows(piece))
+                for i in channels {
+                    let offset = Double(means[piece * c + i]) - mean
+                    variance += Double(squares[piece * c + i]) + count * offset * offset
+                }
+            }
+            use(group, mean, variance / population)
         }
     }
 

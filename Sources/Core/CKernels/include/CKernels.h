@@ -111,8 +111,8 @@ typedef struct __attribute__((swift_attr("@Sendable"))) {
     void (*_Nonnull add_row)(const float *x, const float *row, float *y, size_t rows, size_t c);
     // sums[c] += the sum over the rows of x [rows, c].
     void (*_Nonnull column_sums)(const float *x, size_t rows, size_t c, float *sums);
-    // sums[c] += the sum over the rows of (x - centre[c])².
-    void (*_Nonnull column_squares)(const float *x, const float *centre, size_t rows, size_t c, float *sums);
+    // The mean of each column of x [rows, c], and the sum over the rows of (x - mean)².
+    void (*_Nonnull column_moments)(const float *x, size_t rows, size_t c, float *means, float *squares);
     // Vector accumulators over blocks of 4096, blocks in double.
     double (*_Nonnull sum)(const float *x, size_t n);
     double (*_Nonnull dot)(const float *a, const float *b, size_t n);
@@ -122,10 +122,11 @@ typedef struct __attribute__((swift_attr("@Sendable"))) {
         const float *x, const float *centre, const float *factor, const float *shift, float *y, size_t rows, size_t c,
         bool silu);
     // The gradient dz before the affine part and SiLU, and its sums per channel:
-    // dbias[c] += Σ dz, dweight[c] += Σ dz * (x - centre) * rstd. factor = rstd * weight. dz may be dy.
+    // dbias[c] += Σ dz, dweight[c] += Σ dz * (x - centre) * rstd. factor = rstd * weight. dz may be dy, or null, as it is
+    // dy without SiLU.
     void (*_Nonnull normalise_backward)(
         const float *dy, const float *x, const float *centre, const float *rstd, const float *factor,
-        const float *shift, float *dz, float *dweight, float *dbias, size_t rows, size_t c, bool silu);
+        const float *shift, float *_Nullable dz, float *dweight, float *dbias, size_t rows, size_t c, bool silu);
     // dx = factor[c] * dz + slope[c] * (x - centre[c]) + shift[c]; dx may be dz.
     void (*_Nonnull normalise_backward_apply)(
         const float *dz, const float *x, const float *centre, const float *factor, const float *slope,

@@ -78,8 +78,8 @@ let package = Package(
         .stage(
             "UNetTraining",
             [
-                "Formats", "Pretraining", "World", "Diffusion", "Models", "Layers", "Autograd", "Media", "Checkpoints",
-                "Tensors",
+                "Formats", "Pretraining", "World", "Diffusion", "Models", "Objectives", "Layers", "Autograd", "Media",
+                "Checkpoints", "Tensors",
             ]),
         .stage(
             "CLIPTraining",

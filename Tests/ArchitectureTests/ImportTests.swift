@@ -5,18 +5,19 @@ import Testing
 private let layers: [(folder: String, modules: [String], mayImport: [String])] = [
     ("Core", core, core + ["CKernels"] + systemOfCore),
     ("Flow", flow, flow + systemOfFlow),
-    ("Stages", stages, ["Formats", "StageKit", "Artifacts"] + core),
+    ("Stages", stages, ["Formats", "Pretraining", "StageKit", "Artifacts"] + core),
     ("App", ["motrans"], core + flow + stages),
 ]
 private let core = [
-    "Tensors", "Autograd", "Layers", "Checkpoints", "Models", "Diffusion", "Media", "World", "Tracing",
+    "Tensors", "Autograd", "Layers", "Objectives", "Checkpoints", "Models", "Diffusion", "Media", "World", "Tracing",
 ]
 private let systemOfCore = ["CBLAS", "CAV"]
 private let flow = ["Artifacts", "StageKit", "Pipelines", "Storage", "Lineage", "Execution"]
 private let systemOfFlow = ["CZstd", "CCrypto"]
 private let stages = [
     "Formats", "FrameExtraction", "Recaption", "SpatialLoRATraining", "ImageEmbedding", "MotionTraining", "Sampling",
-    "MetricScoring", "Command",
+    "MetricScoring", "Command", "Pretraining", "WorldRendering", "WorldClips", "AutoencoderTraining", "CLIPTraining",
+    "MotionEncoderTraining", "LatentEncoding", "UNetTraining", "ModelAssembly", "SceneJudging",
 ]
 /// Modules of which only one module may know: each C library and each outside library has one room.
 private let oneRoom: [String: String] = [

@@ -72,6 +72,11 @@ import Testing
         }
         #expect(abs(Double(binaryCrossEntropy(Variable(x), targets: unit).value.scalar) - binary / 12) < 1e-6)
         check(x) { binaryCrossEntropy($0, targets: unit) }
+        let weighted = zip(differences, unit.values).reduce(0) { $0 + Double($1.1) * $1.0 * $1.0 }
+        let total = unit.values.reduce(0) { $0 + Double($1) }
+        let squares = weightedSquaredError(Variable(x), t, weights: unit)
+        #expect(abs(Double(squares.value.scalar) - weighted / total) < 1e-6)
+        check(x) { weightedSquaredError($0, t, weights: unit) }
         // No kink lies within 0.04 of these differences.
         let far = Tensor([4], [0.1, 0.6, -0.8, -0.1])
         check(far) { smoothL1($0, Tensor(zeros: [4]), beta: 0.3) }

@@ -8,6 +8,8 @@ struct Batch {
     let latents: Tensor
     /// The noise that is added, of the same shape.
     let noise: Tensor
+    /// How much an error counts, of the same shape.
+    let weights: Tensor
     let captions: [String]
     let timesteps: [Int]
 }
@@ -16,16 +18,18 @@ extension SceneLatents {
     /// Single frames with captions of every length, the temporal layers' business left out.
     func frames(_ count: Int, _ settings: UNetTrainingSettings, using generator: inout Generator) -> Batch {
         var parts: [Tensor] = []
+        var weights: [Tensor] = []
         var captions: [String] = []
         for _ in 0..<count {
             let index = generator.integer(below: self.count)
             let frame = generator.integer(below: Scene.frames)
             parts.append(Kernels.rows(video(index), frame..<frame + 1))
+            weights.append(self.weights(of: index, [frame], settings))
             captions.append(scenes.scenes[index].frameCaption(frame, settings, using: &generator))
         }
         let latents = stacked(parts)
         return Batch(
-            latents: latents, noise: generator.normal(latents.shape), captions: captions,
+            latents: latents, noise: generator.normal(latents.shape), weights: stacked(weights), captions: captions,
             timesteps: (0..<count).map { _ in generator.integer(below: 1000) })
     }
 
@@ -35,6 +39,7 @@ extension SceneLatents {
     func videos(_ count: Int, _ settings: UNetTrainingSettings, using generator: inout Generator) -> Batch {
         var parts: [Tensor] = []
         var noise: [Tensor] = []
+        var weights: [Tensor] = []
         var captions: [String] = []
         var timesteps: [Int] = []
         while parts.count < count {
@@ -46,17 +51,44 @@ extension SceneLatents {
             let low = isHigh ? settings.highNoiseFrom : 0
             let timestep = low + generator.integer(below: 1000 - low)
             let text = CaptionStyle.drawn(settings, using: &generator)
+            let counts = self.weights(of: index, Array(0..<Scene.frames), settings)
             parts.append(latents)
+            weights.append(counts)
             captions.append(text.caption(of: scene))
             noise.append(drawn)
             timesteps.append(timestep)
             guard settings.reversals, parts.count < count, let reversed = scene.motion.reversed else { continue }
-            parts.append(Kernels.permuteFramesReversed(latents))
+            parts.append(Kernels.framesReversed(latents))
+            weights.append(Kernels.framesReversed(counts))
             captions.append(text.caption(of: scene, motion: reversed))
             noise.append(drawn)
             timesteps.append(timestep)
         }
-        return Batch(latents: stacked(parts), noise: stacked(noise), captions: captions, timesteps: timesteps)
+        return Batch(
+            latents: stacked(parts), noise: stacked(noise), weights: stacked(weights), captions: captions,
+            timesteps: timesteps)
+    }
+
+    /// 1, and up to `subject-weight` more where the subject is: `[frames, h, w, c]`.
+    private func weights(of video: Int, _ frames: [Int], _ settings: UNetTrainingSettings) -> Tensor {
+        let (height, width, channels) = (values.shape[2], values.shape[3], values.shape[4])
+        let poses = scenes.scenes[video].poses
+        return Tensor([frames.count, height, width, channels]) { weights in
+            for (index, frame) in frames.enumerated() {
+                let pose = poses[frame]
+                for y in 0..<height {
+                    for x in 0..<width {
+                        let (dx, dy) = (
+                            (Float(x) + 0.5) / Float(width) - pose.x, (Float(y) + 0.5) / Float(height) - pose.y
+                        )
+                        // Soft over a third of a cell, out to where a latent still sees the subject.
+                        let inside = (pose.size + 0.06 - (dx * dx + dy * dy).squareRoot()) * Float(width) * 3
+                        let weight = 1 + Float(settings.subjectWeight) * min(max(0.5 + inside, 0), 1)
+                        for c in 0..<channels { weights[((index * height + y) * width + x) * channels + c] = weight }
+                    }
+                }
+            }
+        }
     }
 
     private func stacked(_ parts: [Tensor]) -> Tensor {
@@ -67,7 +99,7 @@ extension SceneLatents {
 
 extension Kernels {
     /// `[f, ..]` from its last row to its first.
-    static func permuteFramesReversed(_ x: Tensor) -> Tensor {
+    static func framesReversed(_ x: Tensor) -> Tensor {
         gatherRows(x.reshaped([x.shape[0], -1]), Array((0..<x.shape[0]).reversed())).reshaped(x.shape)
     }
 }

@@ -1,6 +1,7 @@
 import Autograd
 import Diffusion
 import Models
+import Objectives
 import Pretraining
 import Tensors
 
@@ -24,7 +25,7 @@ struct UNetRecipe {
             weightDecay: settings.weightDecay, betas: [0.9, 0.99], averageDecay: settings.averageDecay)
     }
 
-    /// Mean of (v̂ - v)², each video at its own timestep.
+    /// Mean of (v̂ - v)², each video at its own timestep, weighted towards the subject.
     func loss(
         of network: UNet3DConditionModel, _ batch: Batch, _ text: CaptionEncoder, _ schedule: NoiseSchedule,
         skipsTemporal: Bool
@@ -42,7 +43,7 @@ struct UNetRecipe {
             sample: Variable(Kernels.concatenateRows(noisy)), timestep: batch.timesteps,
             context: Variable(text.encode(batch.captions)), skipsTemporalWhenSingleFrame: skipsTemporal)
         precondition(prediction.shape == shape, "a prediction \(prediction.shape) for latents \(shape)")
-        return DenoisingLoss.plain(prediction, Variable(Kernels.concatenateRows(targets)))
+        return weightedSquaredError(prediction, Kernels.concatenateRows(targets), weights: batch.weights)
     }
 
     var configuration: String {

@@ -15,6 +15,8 @@ public struct UNetTrainingSettings: StageSettings {
     @Setting("how slowly the average of the weights moves", in: 0...1) var averageDecay = 0.998
     @Setting("last β of the scaled linear schedule; ZeroScope's 0.012 leaves the motion readable in the last step")
     var betaEnd = 0.025
+    @Setting("how much more an error counts where the subject is: most of a picture is background", in: 0...1000)
+    var subjectWeight = 4.0
     @Setting("share of the steps of the video phase whose timesteps are drawn high", in: 0...1) var highNoise = 0.5
     @Setting("the lowest of those timesteps", in: 0...999) var highNoiseFrom = 750
     @Setting("probability of the empty caption", in: 0...1) var textDropout = 0.1

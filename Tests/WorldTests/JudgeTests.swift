@@ -119,8 +119,8 @@ struct JudgeTests {
         _ = judge.judge([UInt8](repeating: 128, count: 3 * Video.size), frames: 3, side: 32)
     }
 
-    /// Of the processor, since tests share the machine: 7 ms in the middle was measured.
-    @Test func `a verdict takes at most 20 milliseconds`() {
+    /// Of the processor, since tests share the machine: 7 to 11 ms in the middle was measured, 5 ms at best.
+    @Test func `a verdict takes 20 milliseconds at most, in the middle`() {
         let judge = Judge()
         var generator = Generator(seed: 6)
         let videos = (0..<60).map { _ in Scene.random(motions: Motion.base, using: &generator).pixels() }

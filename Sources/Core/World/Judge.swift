@@ -9,8 +9,8 @@
 /// 4. `Verdict`: the path, the sizes and the turning are compared with those of the named motions.
 ///
 /// Right in 450 drawings of seeds of their own: motions with a path 300 of 300, the other motions 147 of 150, colour and
-/// place 450, subject 442. Blurred by a mean of 3 x 3 pixels and with noise of 6 levels: 298, 144, colour 447, place 450,
-/// subject 425. What is not told apart: a ring that spins or cartwheels from one that does not.
+/// place 450, subject 448. Blurred by a mean of 3 x 3 pixels and with noise of 6 levels: 298, 144, colour 447, place 450,
+/// subject 427. What is not told apart: a ring that spins or cartwheels from one that does not.
 public struct Judge: Sendable {
     /// The side to which videos are brought.
     static let side = 32

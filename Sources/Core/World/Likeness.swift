@@ -25,7 +25,7 @@ struct Likeness {
             }
         }
 
-        static let few: [Turning] = [.none, .turns(1), .turns(-1)]
+        static let few: [Turning] = [.none, .swing, .turns(1), .turns(-1)]
         static let all: [Turning] = [.none, .swing] + [-1, 0.88, 0.94, 1, 1.06, 1.12].map { .turns($0) }
     }
 

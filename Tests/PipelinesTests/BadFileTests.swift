@@ -487,7 +487,7 @@ struct BadFile: Sendable, CustomTestStringConvertible {
                 p.yaml:4:11: error: there is no template `dreambooth`
                   4 | template: dreambooth
                     |           ^^^^^^^^^^
-                    = help: templates: motrans, motion-director, fine-tune, zero-shot
+                    = help: templates: motrans, motion-director, fine-tune, zero-shot, subject-motion
                 """#),
         BadFile(
             name: "a parameter that the template needs",
@@ -1769,7 +1769,7 @@ struct BadFile: Sendable, CustomTestStringConvertible {
                 wrong.yaml:5:40: error: stage sampling has no setting `step`
                   5 | recommended: {sampling: {guidance: -1, step: 3}, samplings: {}}
                     |                                        ^^^^
-                    = help: settings: prompt, motion, seeds, guidance, inference-steps, residual, precision
+                    = help: settings: prompt, motion, seeds, batch, guidance, inference-steps, residual, precision
                 wrong.yaml:5:50: error: there is no stage `samplings`
                   5 | recommended: {sampling: {guidance: -1, step: 3}, samplings: {}}
                     |                                                  ^^^^^^^^^
@@ -1844,7 +1844,7 @@ struct BadFile: Sendable, CustomTestStringConvertible {
                 p.yaml:12:12: error: stage frame-extraction has no setting `precision`
                   12 |   frames: {precision: bf16}
                      |            ^^^^^^^^^
-                     = help: settings: fps, size
+                     = help: settings: fps, frames, size
                 p.yaml:13:24: error: `precision`: "bfloat16" is not one of float32, bf16
                   13 |   samples: {precision: bfloat16}
                      |                        ^^^^^^^^

@@ -77,8 +77,9 @@ extension PlannedStep {
     )
     func templates(name: String) throws {
         let work = try Workplace()
-        let plan = try work.plan(
-            graph.replacingOccurrences(of: "model: tiny", with: "model: tiny\ntemplate: \(name)"))
+        var head = "model: tiny\ntemplate: \(name)"
+        if name == "subject-motion" { head += "\npictures: [{file: clips/b.mp4, prompt: A dog of mine}]" }
+        let plan = try work.plan(graph.replacingOccurrences(of: "model: tiny", with: head))
         #expect(plan.steps.last?.stage == "metric-scoring")
         let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../pipelines/templates")
         let file = try String(contentsOf: folder.appending(path: "\(name).yaml"), encoding: .utf8)

@@ -91,6 +91,7 @@ enum FakeStages {
     struct FrameExtraction: FakeStage {
         struct Settings: StageSettings {
             @Setting("frames a second", in: 0.1...240) var fps = 8.0
+            @Setting("frames of each clip", in: 1...1000) var frames = 24
             @Setting("columns and rows", in: 8...8192) var size = [64, 40]
         }
         static let kind: StageKind = "frame-extraction"
@@ -130,7 +131,11 @@ enum FakeStages {
             @Setting("steps", in: 1...10_000_000) var steps = 600
             @Setting("rank", in: 1...4096) var rank = 32
             @Setting("dropout", in: 0...0.99) var loraDropout = 0.0
+            @Setting("how many LoRAs") var loras = Count.each
+            @Setting("what is said") var text = Text.captions
             @Setting("precision") var precision = Precision.float32
+            enum Count: String, SettingChoice { case each, one }
+            enum Text: String, SettingChoice { case captions, prompts }
         }
         static let kind: StageKind = "spatial-lora-training"
         static let inputs = [
@@ -182,6 +187,7 @@ enum FakeStages {
             @Setting("for a step without for-each") var prompt: String? = nil
             @Setting("the word that names the motion") var motion: String? = nil
             @Setting("seeds", in: 0...4_294_967_295) var seeds = [1]
+            @Setting("seeds at once", in: 1...64) var batch = 1
             @Setting("guidance", in: 0...1000) var guidance = 12.0
             @Setting("denoising steps", in: 1...1000) var inferenceSteps = 30
             @Setting("residual") var residual = Residual.recompute
@@ -191,6 +197,7 @@ enum FakeStages {
         static let element: ElementKind? = .prompt
         static let inputs = [
             InputPort("motion", .motionAdapter, isOptional: true, help: "adapter"),
+            InputPort("appearance", .spatialLoRA, isOptional: true, help: "spatial LoRA"),
             InputPort("frames", .frames, isOptional: true, help: "reference clips"),
         ]
         static let outputs = [

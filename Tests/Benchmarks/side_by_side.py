@@ -447,6 +447,10 @@ def compare(case, options, scratch):
         if options.quick and precision == "bf16" and "torch" in whole:
             # A processor that has no bf16 takes minutes: that it is no faster is all that --quick wants to know.
             limit = min(limit, round(1 + 1.2 * whole["torch"]))
+        # What took too long on the first workload takes too long on the others.
+        is_hopeless = options.quick and precision in options.hopeless
+        if is_hopeless:
+            runs["torch"].append({"seconds": [], "over": True, "outputs": scratch / "not-tried"})
         for number in range(case["rounds"]):
             for program, measure in [("torch", measure_torch), ("motrans", measure_motrans)]:
                 if any(run["over"] for run in runs[program]):
@@ -463,6 +467,9 @@ def compare(case, options, scratch):
         for program in runs:
             row[program] = joined(runs[program])
             row[program]["error"] = error(runs[program][0]["outputs"], reference)
+        row["torch"]["tried"] = not is_hopeless
+        if row["torch"]["over"]:
+            options.hopeless.add(precision)
         if "minimum" in row["torch"] and "minimum" in row["motrans"]:
             row["ratio"] = row["torch"]["minimum"] / row["motrans"]["minimum"]
             row["ratio_of_medians"] = row["torch"]["median"] / row["motrans"]["median"]
@@ -479,7 +486,7 @@ def label(case):
 
 def seconds_text(facts, limit):
     if "minimum" not in facts:
-        return f"over {limit:g} s"
+        return f"over {limit:g} s" if facts.get("tried", True) else "not tried"
     digits = lambda s: f"{s * 1000:.0f} ms" if s < 1 else f"{s:.2f} s"
     return f"{digits(facts['minimum'])} / {digits(facts['median'])}"
 
@@ -554,7 +561,7 @@ def main():
     root = pathlib.Path(__file__).resolve().parents[2]
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="the tiny size alone, few repetitions")
+    parser.add_argument("--quick", action="store_true", help="the tiny size alone, few repetitions; what is too slow in one workload is not tried in others")
     parser.add_argument("--sizes", nargs="+", choices=list(SIZES), help="default: tiny small")
     parser.add_argument(
         "--workloads", nargs="+", choices=UNET_WORKLOADS + IMAGE_WORKLOADS,
@@ -576,6 +583,7 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="a file for everything that was measured")
     parser.add_argument("--markdown", action="store_true", help="the table as Markdown")
     options = parser.parse_args()
+    options.hopeless = set()
     if not os.access(options.motrans, os.X_OK):
         parser.error(f"there is no program {options.motrans}: `make release` builds it, or give --motrans PATH")
     if any(n is not None and n < 1 for n in (options.repeat, options.rounds, options.threads, options.limit)):

@@ -57,8 +57,15 @@ public struct AutoencoderTrainingStage: Stage {
     /// The stage.
     public init() {}
 
-    /// Channels that group normalisation cannot split.
+    /// Channels that group normalisation cannot split, and more levels than the smallest frames can be halved.
     public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
+        guard (1...6).contains(settings.channels.count) else {
+            return [
+                StageProblem(
+                    .setting("channels"),
+                    "\(settings.channels.count) levels: there are 1 to 6, as often as a side of 32 can be halved")
+            ]
+        }
         guard let odd = settings.channels.first(where: { $0 % AutoencoderRecipe.groups != 0 }) else { return [] }
         return [
             StageProblem(
@@ -70,6 +77,10 @@ public struct AutoencoderTrainingStage: Stage {
     /// Trains, measures and writes.
     public func run(_ settings: Settings, _ context: StageContext) throws {
         let videos = try SceneVideos.read(context.input("scenes"))
+        guard videos.count > 1 else {
+            throw FormatError.malformed(
+                file: "scenes.json", why: "one video is not enough to train and to measure on")
+        }
         let held = min(settings.heldOutVideos, videos.count / 2)
         let draws = TrainingDraws(seed: settings.seed, purpose: "autoencoder-training")
         let recipe = AutoencoderRecipe(settings, side: videos.side)

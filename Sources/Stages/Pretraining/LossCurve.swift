@@ -31,7 +31,7 @@ public struct LossCurve: Sendable {
     var table: String {
         let head = (["step", "loss"] + names).joined(separator: ",")
         let lines = losses.indices.map { step in
-            ([Double(step + 1), losses[step]] + readings[step]).map { String(format: "%.7g", $0) }
+            (["\(step + 1)"] + ([losses[step]] + readings[step]).map { String(format: "%.7g", $0) })
                 .joined(separator: ",")
         }
         return ([head] + lines).joined(separator: "\n") + "\n"

@@ -29,7 +29,8 @@ public struct SceneLatents: Sendable {
         Kernels.rows(values, index..<index + 1).reshaped(Array(values.shape.dropFirst()))
     }
 
-    static let fileName = "latents.safetensors"
+    /// The file of the latents in the artifact.
+    public static let fileName = "latents.safetensors"
 
     /// Writes the artifact.
     ///

@@ -13,7 +13,9 @@ public struct UNetTrainingSettings: StageSettings {
     @Setting("steps in which it rises to that", in: 0...1_000_000) var warmUp = 100
     @Setting("AdamW's weight decay of matrices", in: 0...1) var weightDecay = 1e-3
     @Setting("how slowly the average of the weights moves", in: 0...1) var averageDecay = 0.998
-    @Setting("last β of the scaled linear schedule; ZeroScope's 0.012 leaves the motion readable in the last step")
+    @Setting(
+        "last β of the scaled linear schedule; ZeroScope's 0.012 leaves the motion readable in the last step",
+        in: 0.00085...0.999)
     var betaEnd = 0.025
     @Setting("how much more an error counts where the subject is: most of a picture is background", in: 0...1000)
     var subjectWeight = 4.0

@@ -43,8 +43,11 @@ public struct UNetTrainingStage: Stage {
     /// The stage.
     public init() {}
 
-    /// Channels that norms or heads cannot split.
+    /// No channels, and those that norms or heads cannot split.
     public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
+        guard !settings.channels.isEmpty else {
+            return [StageProblem(.setting("channels"), "there is no level")]
+        }
         var problems: [StageProblem] = []
         for (name, part) in [("groups", settings.groups), ("head-width", settings.headWidth)] {
             if let odd = settings.channels.first(where: { $0 % part != 0 }) {
@@ -57,6 +60,7 @@ public struct UNetTrainingStage: Stage {
     /// Trains and writes.
     public func run(_ settings: Settings, _ context: StageContext) throws {
         let latents = try SceneLatents.read(context.input("latents"))
+        try fits(latents, levels: settings.channels.count)
         let text = try CaptionEncoder(folder: ModelArtifact.folder(context.input("clip")))
         let recipe = UNetRecipe(settings, latents: latents, textWidth: text.width)
         let scheduler = DDIMScheduler(try SchedulerConfig(json: Data(recipe.scheduler.utf8)))
@@ -97,6 +101,18 @@ public struct UNetTrainingStage: Stage {
             weights, configuration: recipe.configuration, file: "diffusion_pytorch_model.safetensors", to: output)
         try Data(recipe.scheduler.utf8).write(to: output.file("scheduler_config.json"))
         try training.curve.write(to: report)
+    }
+
+    /// Every level but the first halves the size, and the way back doubles it.
+    private func fits(_ latents: SceneLatents, levels: Int) throws {
+        let (height, width) = (latents.values.shape[2], latents.values.shape[3])
+        let multiple = levels < 32 ? 1 << (levels - 1) : Int.max
+        guard latents.count > 0, height > 0, width > 0, height % multiple == 0, width % multiple == 0 else {
+            throw FormatError.malformed(
+                file: SceneLatents.fileName,
+                why: "\(latents.count) videos of \(height) x \(width): \(levels) levels of `channels` need at least "
+                    + "one video, and multiples of \(multiple) both ways")
+        }
     }
 }
 

@@ -42,7 +42,7 @@ public struct WorldRenderingStage: Stage {
     /// The stage.
     public init() {}
 
-    /// Unknown names.
+    /// Unknown names, nothing to draw, and too much.
     public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
         var problems: [StageProblem] = []
         func unknown(_ setting: String, _ names: [String], _ known: [String]) {
@@ -63,6 +63,13 @@ public struct WorldRenderingStage: Stage {
         }
         if settings.side % 32 != 0 {
             problems.append(StageProblem(.setting("side"), "\(settings.side) is not a multiple of 32"))
+        }
+        let gigabytes = settings.videos * Scene.frames * settings.side * settings.side * 3 >> 30
+        if gigabytes >= 64 {
+            problems.append(
+                StageProblem(
+                    .setting("videos"),
+                    "so many videos of this side are \(gigabytes) GiB, and all are in memory at once"))
         }
         return problems
     }

@@ -51,6 +51,18 @@ public struct ModelAssemblyStage: Stage {
     /// The stage.
     public init() {}
 
+    /// A name that would not be one in YAML or as a folder.
+    public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
+        let isPlain = settings.name.wholeMatch(of: /[A-Za-z][A-Za-z0-9_.-]*/) != nil
+        let words = ["true", "false", "null"]
+        guard !isPlain || words.contains(settings.name.lowercased()) else { return [] }
+        return [
+            StageProblem(
+                .setting("name"), "'\(settings.name)' is no name for a model set",
+                help: "letters, digits, `_`, `.` and `-`, a letter first")
+        ]
+    }
+
     /// Copies, narrows and writes.
     public func run(_ settings: Settings, _ context: StageContext) throws {
         let output = context.output("model")

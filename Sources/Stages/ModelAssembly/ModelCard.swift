@@ -27,6 +27,7 @@ struct ModelCard {
             }
             return "| \(part.name) | `\(part.artifact.digest)` | \(bytes / 1024) KiB in float32 |"
         }
+        let head = "\n\nWhat was measured on videos that training had not seen:\n\n"
         let scores = measured.map { "```json\n" + $0.trimmingCharacters(in: .whitespacesAndNewlines) + "\n```" }
         return """
             # \(settings.name)
@@ -39,11 +40,7 @@ struct ModelCard {
 
             | part | artifact that it was made from | size |
             |---|---|---|
-            \(rows.joined(separator: "\n"))
-
-            What was measured on videos that training had not seen:
-
-            \(scores.joined(separator: "\n\n"))
+            \(rows.joined(separator: "\n"))\(scores.isEmpty ? "" : head + scores.joined(separator: "\n\n"))
             """
     }
 

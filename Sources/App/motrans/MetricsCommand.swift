@@ -24,7 +24,12 @@ struct MetricsCommand: ParsableCommand {
         guard [csv, md, json].count(where: \.self) < 2 else {
             throw ValidationError("--csv, --md and --json are forms of one table: give one")
         }
+        if let by, Self.keys(by).isEmpty { throw ValidationError("--by names nothing: give `step` or axes") }
         if json, by != nil { throw ValidationError("--json gives every score: --by goes with --csv, --md or neither") }
+    }
+
+    private static func keys(_ list: String) -> [String] {
+        list.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
     }
 
     func run() throws {
@@ -39,8 +44,7 @@ struct MetricsCommand: ParsableCommand {
         }
         let scores = try ScoreTable(scored, store: engine.store)
         if let by {
-            let keys = by.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
-            let comparison = try scores.comparison(by: keys)
+            let comparison = try scores.comparison(by: Self.keys(by))
             let table = comparison.table(forPrograms: csv)
             return Console().result(csv ? table.csv : md ? table.markdown : table.text)
         }

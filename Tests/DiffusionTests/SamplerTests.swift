@@ -188,6 +188,55 @@ import Testing
         #expect(relativeError(one(inverted, 3), alone) < 1e-4)
     }
 
+    /// σ(prompt's) / σ(guided), mixed with 1, by plain sums.
+    private func rescaled(_ guided: [Float], _ prompted: [Float], by rescale: Double) -> [Double] {
+        func deviation(_ values: [Float]) -> Double {
+            let mean = values.reduce(0.0) { $0 + Double($1) } / Double(values.count)
+            let squares = values.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
+            return (squares / Double(values.count - 1)).squareRoot()
+        }
+        let factor = rescale * deviation(prompted) / deviation(guided) + (1 - rescale)
+        return guided.map { Double($0) * factor }
+    }
+
+    @Test(arguments: [0.7, 1])
+    func `guidance is brought back to the contrast of the prompt's estimate, video by video`(rescale: Double) throws {
+        let unet = try ReferenceUNet.make()
+        let scheduler = DDIMScheduler(.zeroScope)
+        let noise = Latents.channelsLast(ReferenceFill.input("noise", [2, 4, 3, 8, 8]))
+        let prompt = ReferenceFill.input("ctx", [1, 5, 24])
+        let negative = ReferenceFill.input("uncond", [1, 5, 24])
+        let images = [6, 8, 8, 4]
+        var expected = noise
+        for timestep in try scheduler.timesteps(3) {
+            func estimate(_ context: Tensor) -> [Float] {
+                unet(sample: Variable(expected), timestep: [timestep], context: Variable(context)).value.values
+            }
+            let (prompted, plain) = (estimate(prompt), estimate(negative))
+            let guided = zip(plain, prompted).map { $0 + 7 * ($1 - $0) }
+            let size = guided.count / 2
+            let output = [0..<size, size..<2 * size].flatMap { video in
+                rescaled(Array(guided[video]), Array(prompted[video]), by: rescale).map { Float($0) }
+            }
+            expected = scheduler.step(
+                expected.reshaped(images), output: Tensor(images, output), at: timestep, steps: 3, eta: 0, noise: nil
+            ).reshaped(noise.shape)
+        }
+        let sampler = GuidedSampler(network: unet, scheduler: scheduler)
+        func sample(rescale: Float, guidance: Float) throws -> Tensor {
+            var generator = Generator(seed: 0)
+            return try sampler.sample(
+                from: noise, .init(prompt: prompt, negative: negative), guidance: guidance, rescale: rescale, steps: 3,
+                using: &generator
+            ) { _ in }
+        }
+        let found = try sample(rescale: Float(rescale), guidance: 7)
+        #expect(relativeError(found, expected) < 1e-4)
+        #expect(try relativeError(found, sample(rescale: 0, guidance: 7)) > 1e-3)
+        // Where nothing is guided there is nothing to bring back.
+        #expect(try sample(rescale: Float(rescale), guidance: 1) == sample(rescale: 0, guidance: 1))
+    }
+
     @Test func `latents are drawn in the order of the file's axes`() {
         var one = TorchGenerator(seed: 42)
         var two = TorchGenerator(seed: 42)

@@ -58,6 +58,78 @@ import Testing
         #expect(try contents(again.output("latents")) == contents(result.output("latents")))
     }
 
+    @Test func `videos are enlarged for eyes, latents are not; a sheet shows a row of frames for each seed`() throws {
+        #expect(SamplingStage.version == 3 && SamplingStage.outputs.map(\.name) == ["videos", "latents", "sheet"])
+        let seeds: [String: Value] = ["seeds": .list([.int(1), .int(4)])]
+        let plain = try room.run(settings(seeds), element: element)
+        let large = try room.run(settings(seeds.merging(["enlarge": .int(3)]) { $1 }), element: element)
+        #expect(try contents(large.output("latents")) == contents(plain.output("latents")))
+        func frames(_ result: StageRoom.Result) throws -> Frames {
+            let file = try #require(result.output("videos").files["seed-4.mp4"])
+            return try VideoReader.sample(file, FrameSampling()).frames
+        }
+        #expect(try frames(plain).shape == [3, 16, 32, 3] && frames(large).shape == [3, 48, 96, 3])
+        func sheet(_ result: StageRoom.Result) throws -> Frames {
+            #expect(result.output("sheet").files.keys.sorted() == ["sheet.png"])
+            return try Frames(contentsOf: #require(result.output("sheet").files["sheet.png"]))
+        }
+        let small = try sheet(plain)
+        #expect(small.shape == [1, 16 + 2 + 16, 3 * 32, 3])
+        #expect(try sheet(large) == small.enlarged(3))
+    }
+
+    @Test func `guidance that is brought back gives another video, where there is guidance`() throws {
+        let plain = try latents(room.run(settings, element: element))
+        #expect(try latents(room.run(settings(["guidance-rescale": .double(0.7)]), element: element)) != plain)
+        #expect(try latents(room.run(settings(["guidance-rescale": .double(0)]), element: element)) == plain)
+        let alone = settings(["guidance": .double(1)])
+        let rescaled = alone.merging(["guidance-rescale": .double(0.7)]) { $1 }
+        #expect(try latents(room.run(rescaled, element: element)) == latents(room.run(alone, element: element)))
+    }
+
+    @Test func `{motion} in a prompt is the setting, else the motion of the first reference's prompt`() throws {
+        func prompt(_ result: StageRoom.Result) throws -> String {
+            try #require(SampledVideo.read(result.output("videos")).first).video.prompt
+        }
+        let open: Value = .map(["prompt": .string("A blue robot is {motion}"), "entity": .string("a robot")])
+        let explicit = try room.run(settings, element: element)
+        let bySetting = try room.run(settings(["motion": .string("zigzagging")]), element: open)
+        #expect(try prompt(bySetting) == "A blue robot is zigzagging")
+        #expect(try latents(bySetting) == latents(explicit))
+        let clips = ["is jumping on the grass", "is swinging"].map { TrainingWorld.clip(prompt: "A red ball \($0)") }
+        let inputs = ["frames": try room.artifact(.frames, "frames") { try ClipFrames.write(clips, to: $0) }]
+        let own = settings(["sized-by": .string("settings")])
+        #expect(try prompt(room.run(own, inputs: inputs, element: open)) == "A blue robot is jumping")
+        let both = own.merging(["motion": .string("zigzagging")]) { $1 }
+        #expect(try prompt(room.run(both, inputs: inputs, element: open)) == "A blue robot is zigzagging")
+        let twice = own.merging(["prompt": .string("{motion} and {motion}")]) { $1 }
+        #expect(try prompt(room.run(twice, inputs: inputs)) == "jumping and jumping")
+        let still = [
+            "frames": try room.artifact(.frames, "still") {
+                try ClipFrames.write([TrainingWorld.clip(prompt: "A red ball")], to: $0)
+            }
+        ]
+        #expect(throws: DiffusionError.noMotionWord(prompt: "A red ball", motion: nil)) {
+            try room.run(own, inputs: still, element: open)
+        }
+        #expect(throws: SamplingError.needsInput(port: "frames", setting: "prompt")) {
+            try room.run(settings, element: open)
+        }
+    }
+
+    @Test func `{motion} is refused before anything runs when nothing says what it stands for`() throws {
+        let open: Value = .map(["prompt": .string("A blue robot is {motion}")])
+        let problems = try room.check(settings, element: open, unconnected: ["frames"])
+        #expect(problems.map(\.subject) == [.element])
+        #expect(problems.map(\.message) == ["nothing says what `{motion}` stands for"])
+        #expect(problems[0].help == "set `motion`, or connect `frames`, whose first prompt names it")
+        let inSettings = settings(["prompt": .string("{motion}")])
+        #expect(try room.check(inSettings, unconnected: ["frames"]).map(\.subject) == [.setting("prompt")])
+        #expect(try room.check(settings, element: open) == [])
+        let motion = settings(["motion": .string("zigzagging")])
+        #expect(try room.check(motion, element: open, unconnected: ["frames"]) == [])
+    }
+
     @Test func `a prompt in the settings does as well`() throws {
         let one = try room.run(settings(["prompt": .string("A blue robot is zigzagging")]))
         #expect(try latents(one) == latents(room.run(settings, element: element)))

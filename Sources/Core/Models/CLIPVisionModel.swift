@@ -42,7 +42,13 @@ public struct CLIPVisionModel: FolderModel {
 
     /// `last_hidden_state`, `[n, 1 + patches, hidden_size]`, not normalised; pixels are `[n, size, size, 3]`, normalised
     /// with CLIP's mean and deviation.
-    public func callAsFunction(_ pixels: Variable) -> Variable {
+    public func callAsFunction(_ pixels: Variable) -> Variable { hidden(pixels, layers: configuration.layers) }
+
+    /// The reference's `hidden_states[layers]`, `[n, 1 + patches, hidden_size]`: what the first few layers give, of none
+    /// the normalised embeddings; pixels as for the model.
+    public func hidden(_ pixels: Variable, layers: Int) -> Variable {
+        precondition(
+            (0...configuration.layers).contains(layers), "the states of layer \(layers) of \(configuration.layers)")
         let size = configuration.imageSize
         precondition(
             pixels.shape.count == 4 && Array(pixels.shape[1...]) == [size, size, configuration.channels],
@@ -54,7 +60,7 @@ public struct CLIPVisionModel: FolderModel {
         let x = tokens.reshaped([1, count, positions * width])
             .addingBroadcast(positionEmbedding.weight.reshaped([1, positions * width]))
             .reshaped([count, positions, width])
-        return encoder(normIn(x), isCausal: false)
+        return encoder(normIn(x), isCausal: false, layers: layers)
     }
 
     /// `pooler_output`, `[n, hidden_size]`: the first state of each image, normalised.

@@ -59,7 +59,9 @@ def configuration(text={}, **whole):
         "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
         "num_key_value_heads": 2, "vocab_size": 64, "rms_norm_eps": 1e-5, "rope_theta": 1e4, "eos_token_id": 2,
         "pad_token_id": 0, "tie_word_embeddings": False} | text)
-    return LlavaConfig(vision, text, image_token_index=60, tie_word_embeddings=text.tie_word_embeddings, **whole)
+    return LlavaConfig(
+        vision_config=vision, text_config=text, image_token_index=60, tie_word_embeddings=text.tie_word_embeddings,
+        **whole)
 
 
 def filled(config):
@@ -109,8 +111,8 @@ for name, config in cases.items():
         for n, p in model.named_parameters() if p.grad is not None}
     result.append({
         "name": name, "config": json.loads(config.to_json_string(use_diff=False)), "ids": ids.tolist(),
-        "features": rounded(features[0]), "logits": rounded(logits),
-        "greedy": greedy[0][ids.shape[1]:].tolist(), "loss": float(output.loss),
+        "features": rounded(features[0]), "second_logits": rounded(logits[1]),
+        "greedy": greedy[0][ids.shape[1]:].tolist(), "loss": float(output.loss.detach()),
         "labels": [[None if x < 0 else x for x in row] for row in labels.tolist()], "gradients": gradients})
     result[-1]["config"]["architectures"] = ["LlavaForConditionalGeneration"]
     print(name, rounded(logits[0, -1, :4]), result[-1]["greedy"], result[-1]["loss"])
@@ -128,12 +130,14 @@ for case in result:
     for key in ["id2label", "label2id"]:
         for section in [case["config"], case["config"]["text_config"], case["config"]["vision_config"]]:
             section.pop(key, None)
+    case["config"] = json.dumps(case["config"])
 (here / "expected.json").write_text(json.dumps(result, separators=(",", ":")).replace('{"name"', '\n{"name"') + "\n")
 
 # A folder in the spelling and with the config.json of today's transformers, in bfloat16.
 small = LlavaConfig(
-    CLIPVisionConfig(hidden_size=16, intermediate_size=24, num_attention_heads=2, num_hidden_layers=2, image_size=28, patch_size=14),
-    LlamaConfig(
+    vision_config=CLIPVisionConfig(
+        hidden_size=16, intermediate_size=24, num_attention_heads=2, num_hidden_layers=2, image_size=28, patch_size=14),
+    text_config=LlamaConfig(
         hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
         vocab_size=48, eos_token_id=2, pad_token_id=0),
     image_token_index=40)

@@ -27,7 +27,8 @@ import Testing
         .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Goldens/Llava")
     static let cases: [Case] = {
         do {
-            return try JSONDecoder().decode([Case].self, from: Data(contentsOf: goldens.appending(path: "expected.json")))
+            return try JSONDecoder().decode(
+                [Case].self, from: Data(contentsOf: goldens.appending(path: "expected.json")))
         } catch { fatalError("\(error)") }
     }()
     static let pixels = ReferenceFill.input("pixels", [2, 3, 28, 28])
@@ -95,6 +96,7 @@ import Testing
         let model = try Self.model(entry, weights)
         let loss = model.loss(entry.ids, labels: entry.labels, Variable(channelsLast(Self.pixels)))
         #expect(abs(loss.value.scalar - entry.loss) < 1e-5 * entry.loss)
+        guard !entry.gradients.isEmpty else { return }
         let found = gradients(of: loss, for: weights.variables)
         var checked = 0
         for (parameter, gradient) in zip(weights.parameters, found) {
@@ -122,7 +124,8 @@ import Testing
         (
             "the newer",
             { name in
-                name.hasPrefix("language_model.lm_head") ? String(name.dropFirst("language_model.".count))
+                name.hasPrefix("language_model.lm_head")
+                    ? String(name.dropFirst("language_model.".count))
                     : "model." + name.replacing("language_model.model.", with: "language_model.")
             }
         ),

@@ -119,7 +119,8 @@ private struct LlamaLayer {
 
     /// `[b, L, width]` in and out.
     func callAsFunction(
-        _ x: Variable, _ rotary: RotaryEmbedding, _ angles: RotaryEmbedding.Angles, _ cache: KeyValueCache?, _ index: Int
+        _ x: Variable, _ rotary: RotaryEmbedding, _ angles: RotaryEmbedding.Angles, _ cache: KeyValueCache?,
+        _ index: Int
     ) -> Variable {
         let n = normIn(x)
         let q = rotary(query(n), angles)

@@ -11,6 +11,13 @@ extension LlavaForConditionalGeneration {
         public let isComplete: Bool
     }
 
+    /// As the other, without word of its progress.
+    public func generate(
+        _ prompt: [Int], _ pixels: Variable?, maximumTokens: Int, endIDs: Set<Int>? = nil
+    ) -> Answer {
+        generate(prompt, pixels, maximumTokens: maximumTokens, endIDs: endIDs, progress: { _ in })
+    }
+
     /// The most likely next token, again and again, until an end id or `maximumTokens`.
     ///
     /// Greedy, as transformers' `generate` with `do_sample=False`; of equal scores the lowest id. Keys and values are
@@ -24,7 +31,7 @@ extension LlavaForConditionalGeneration {
     ///   - progress: called after each token with their number; what it throws ends the generation.
     public func generate(
         _ prompt: [Int], _ pixels: Variable?, maximumTokens: Int, endIDs: Set<Int>? = nil,
-        progress: (Int) throws -> Void = { _ in }
+        progress: (Int) throws -> Void
     ) rethrows -> Answer {
         let ends = endIDs ?? Set(configuration.text.endIDs)
         return try withoutRecording {

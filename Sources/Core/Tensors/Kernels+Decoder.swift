@@ -67,7 +67,8 @@ extension Kernels {
     /// Channel i < d/2 of a head is paired with channel i + d/2, as transformers' LLaMA has it (not neighbours, as the
     /// paper): a' = a·cos − b·sin, b' = b·cos + a·sin, with cosines and sines [L, d/2]. The inverse turns back; it is
     /// the backward too.
-    public static func rotate(_ x: Tensor, cosines: Tensor, sines: Tensor, heads: Int, inverse: Bool = false) -> Tensor {
+    public static func rotate(_ x: Tensor, cosines: Tensor, sines: Tensor, heads: Int, inverse: Bool = false) -> Tensor
+    {
         let half = cosines.lastAxis
         precondition(
             x.rank == 3 && x.lastAxis == heads * 2 * half && cosines.shape == [x.shape[1], half]

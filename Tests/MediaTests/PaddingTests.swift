@@ -8,14 +8,20 @@ import Testing
         let bytes = (0..<18).map { UInt8($0 * 10) }
         let wide = Frames(count: 1, height: 2, width: 3, bytes: bytes)
         let whole = ImagePreprocessing.llava(size: 3)
-        #expect(whole.cropped(wide).bytes == bytes + [122, 116, 104, 122, 116, 104, 122, 116, 104])
+        let below: [UInt8] = [122, 116, 104, 122, 116, 104, 122, 116, 104]
+        #expect(whole.cropped(wide).bytes == bytes + below)
         let tall = Frames(count: 1, height: 3, width: 1, bytes: Array(bytes.prefix(9)))
         let ground: [UInt8] = [122, 116, 104]
-        #expect(
-            whole.cropped(tall).bytes
-                == (0..<3).flatMap { ground + bytes[$0 * 3..<$0 * 3 + 3] + ground })
+        var rows: [UInt8] = []
+        for row in 0..<3 {
+            rows += ground
+            rows += bytes[row * 3..<row * 3 + 3]
+            rows += ground
+        }
+        #expect(whole.cropped(tall).bytes == rows)
         let middle = ImagePreprocessing.llava(size: 2, pads: false)
         #expect(middle.cropped(wide) == ImagePreprocessing.clip(size: 2, rounding: .floor).cropped(wide))
-        #expect(middle.cropped(wide).bytes == Array(bytes[0..<6] + bytes[9..<15]))
+        let left: [UInt8] = Array(bytes[0..<6]) + Array(bytes[9..<15])
+        #expect(middle.cropped(wide).bytes == left)
     }
 }

@@ -118,12 +118,12 @@ struct FolderCaptionerTests {
     func check() throws {
         let bench = try StageBench()
         let model = try modelSet(in: bench)
-        func problems(_ settings: [String: Value] = [:], _ model: ModelSet?) throws -> [StageProblem] {
+        func problems(_ model: ModelSet?, _ settings: [String: Value] = [:]) throws -> [StageProblem] {
             try bench.check(stage, Self.short.merging(settings) { $1 }, model: model)
         }
         #expect(try problems(nil).map(\.subject) == [.model(nil)])
         #expect(try problems(ModelSet(name: "empty", folders: [:])).map(\.subject) == [.model(.captioner)])
-        #expect(try problems(["chat": "no picture: {question}"], model).map(\.subject) == [.setting("chat")])
+        #expect(try problems(model, ["chat": "no picture: {question}"]).map(\.subject) == [.setting("chat")])
         let other = try modelSet(in: bench, imageID: 5)
         #expect(try problems(other).first?.message.contains("its tokenizer's <image> is") == true)
         let folder = try #require(model.folders[.captioner])

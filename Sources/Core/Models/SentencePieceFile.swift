@@ -63,29 +63,27 @@ enum SentencePieceFile {
                 content: String(decoding: vocabulary.token(id) ?? [], as: UTF8.self), id: id, isNormalised: true,
                 isVerbatim: true)
         }
-        let hasPrefix = normaliser?.bool(3) ?? true
+        let (hasPrefix, collapses) = (normaliser?.bool(3) ?? true, normaliser?.bool(4) ?? true)
+        // Where spaces are collapsed there can be none before a text.
+        let stripped = collapses ? Int.max : hasPrefix ? 1 : 0
+        func id(_ field: Int, standard: Int) -> [Int] {
+            // Below 0 where there is none.
+            [trainer?.int(field) ?? standard].filter { $0 >= 0 }
+        }
         let special = Set(ids(.control) + ids(.unknown))
         return LanguageTokenizer.Parts(
             normalisation: .sequence(
-                (normaliser?.bool(4) ?? true ? [.collapseSpaces] : []) + (hasPrefix ? [.prepend(["▁"])] : [])
-                    + [.replace([" "], with: ["▁"])]),
+                (collapses ? [.collapseSpaces] : []) + (hasPrefix ? [.prepend(["▁"])] : [])
+                    + [.replace([" "], with: ["▁"])] + (collapses ? [.dropEnd("▁")] : [])),
             encoding: SubwordEncoding(
                 vocabulary, method, unknown: unknown, byteIDs: byteIDs,
                 hidden: special.union(ids(.byte)).union(ids(.userDefined))),
             decoding: .sequence(
                 [.lenientByteFallback, .fuse, .replace(Array("▁".utf8), with: Array(" ".utf8))]
-                    + (hasPrefix ? [.strip(Array(" ".utf8), start: 1, stop: 0)] : [])),
-            added: extra.tokens.map { .init(content: $0.content, id: $0.id) } + defined, special: special.union(extra.special),
-            prefix: extra.addsStart ? trainer?.id(41, standard: 1).map { [$0] } ?? [1] : [],
-            suffix: extra.addsEnd ? trainer?.id(42, standard: 2).map { [$0] } ?? [2] : [])
-    }
-}
-
-extension ProtobufMessage {
-    /// An id; nil where the file says that there is none.
-    fileprivate func id(_ number: Int, standard: Int) -> Int? {
-        let id = int(number) ?? standard
-        return id < 0 ? nil : id
+                    + [.strip(Array(" ".utf8), start: stripped, stop: 0)]),
+            added: extra.tokens.map { .init(content: $0.content, id: $0.id) } + defined,
+            special: special.union(extra.special),
+            prefix: extra.addsStart ? id(41, standard: 1) : [], suffix: extra.addsEnd ? id(42, standard: 2) : [])
     }
 }
 

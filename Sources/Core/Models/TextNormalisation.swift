@@ -8,6 +8,8 @@ enum TextNormalisation: Sendable {
     case nfc, nfd, nfkc, nfkd
     /// No spaces at the ends, one in the place of several (SentencePiece's `remove_extra_whitespaces`).
     case collapseSpaces
+    /// Without these signs at the end.
+    case dropEnd(Unicode.Scalar)
     case sequence([TextNormalisation])
 
     func callAsFunction(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
@@ -19,6 +21,7 @@ enum TextNormalisation: Sendable {
         case .nfkc: Array(string(text).precomposedStringWithCompatibilityMapping.unicodeScalars)
         case .nfkd: Array(string(text).decomposedStringWithCompatibilityMapping.unicodeScalars)
         case .collapseSpaces: Array(text.split(separator: " ").joined(separator: [" "]))
+        case .dropEnd(let mark): text.lastIndex { $0 != mark }.map { Array(text[...$0]) } ?? []
         case .sequence(let steps): steps.reduce(text) { $1($0) }
         }
     }

@@ -74,8 +74,15 @@ enum TokenDecoding: Sendable {
 
     private static func stripped(_ token: [UInt8], _ sign: [UInt8], _ start: Int, _ stop: Int) -> [UInt8] {
         var rest = token[...]
-        for _ in 0..<start where rest.starts(with: sign) { rest = rest.dropFirst(sign.count) }
-        for _ in 0..<stop where rest.suffix(sign.count).elementsEqual(sign) { rest = rest.dropLast(sign.count) }
+        var (start, stop) = (start, stop)
+        while start > 0, !sign.isEmpty, rest.starts(with: sign) {
+            rest = rest.dropFirst(sign.count)
+            start -= 1
+        }
+        while stop > 0, !sign.isEmpty, rest.suffix(sign.count).elementsEqual(sign) {
+            rest = rest.dropLast(sign.count)
+            stop -= 1
+        }
         return Array(rest)
     }
 

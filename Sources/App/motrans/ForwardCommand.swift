@@ -12,7 +12,8 @@ struct ForwardCommand: ParsableCommand {
             The class is in the folder's config.json; inputs and outputs have the names and layouts of the reference
             class. UNet3DConditionModel: sample, timestep, encoder_hidden_states → sample. AutoencoderKL: pixel_values →
             mean, logvar; latents → sample. CLIP: input_ids, pixel_values → last_hidden_state, pooler_output, text_embeds,
-            image_embeds. VideoMAE: pixel_values → last_hidden_state, logits. A scheduler: sample and noise_estimates (one
+            image_embeds. VideoMAE: pixel_values → last_hidden_state, logits. LLaVA: input_ids (an image is as many image
+            ids as it has patches), pixel_values → logits. A scheduler: sample and noise_estimates (one
             for each timestep, in order) → sample, timesteps.
 
             \(ExitStatus.help)

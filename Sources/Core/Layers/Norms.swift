@@ -49,3 +49,20 @@ public struct LayerNorm {
         layerNorm(x, weight: weight, bias: bias, epsilon: epsilon)
     }
 }
+
+/// Root-mean-square normalisation over the last axis with a weight: x / √(mean(x²) + ε) · w, [.., c] → the same.
+public struct RMSNorm {
+    /// Added to the mean of the squares.
+    public let epsilon: Float
+    /// [c].
+    public let weight: Variable
+
+    /// Asks `weights` for `name.weight`.
+    public init(_ weights: Weights, _ name: String, channels: Int, epsilon: Float) {
+        self.epsilon = epsilon
+        weight = weights.parameter("\(name).weight", shape: [channels], initial: .ones)
+    }
+
+    /// Normalises each row of `x` [.., c].
+    public func callAsFunction(_ x: Variable) -> Variable { rmsNorm(x, weight: weight, epsilon: epsilon) }
+}

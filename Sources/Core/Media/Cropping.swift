@@ -34,6 +34,29 @@ extension Frames {
         return Frames(count: count, height: newHeight, width: newWidth, bytes: cropped)
     }
 
+    /// Every picture in the middle of a square as long as its longer side, on a ground of one colour.
+    func padded(with colour: [UInt8]) -> Frames {
+        guard height != width else { return self }
+        let side = max(height, width)
+        let (top, left) = ((side - height) / 2, (side - width) / 2)
+        func ground(_ pixels: Int) -> [UInt8] { (0..<pixels).flatMap { _ in colour } }
+        let (above, below) = (ground(top * side), ground((side - height - top) * side))
+        let (before, after) = (ground(left), ground(side - width - left))
+        var padded: [UInt8] = []
+        padded.reserveCapacity(count * side * side * 3)
+        for index in 0..<count {
+            padded += above
+            for row in 0..<height {
+                let start = (index * height + row) * width * 3
+                padded += before
+                padded += bytes[start..<start + width * 3]
+                padded += after
+            }
+            padded += below
+        }
+        return Frames(count: count, height: side, width: side, bytes: padded)
+    }
+
     /// The middle of every picture, once resized to a whole size, which must be at least as large.
     func centre(
         height newHeight: Int, width newWidth: Int, ofHeight wholeHeight: Int, width wholeWidth: Int,

@@ -13,6 +13,8 @@ public struct ImagePreprocessing: Hashable, Sendable {
     public let mean: [Double]
     /// Each channel is divided by it.
     public let standardDeviation: [Double]
+    /// Whether pictures are first put into the middle of a square of the mean colour, so that the crop takes nothing.
+    public var padsToSquare = false
 
     /// CLIP's and OpenCLIP's.
     ///
@@ -21,6 +23,14 @@ public struct ImagePreprocessing: Hashable, Sendable {
         ImagePreprocessing(
             size: size, filter: .bicubic, rounding: rounding, mean: [0.48145466, 0.4578275, 0.40821073],
             standardDeviation: [0.26862954, 0.26130258, 0.27577711])
+    }
+
+    /// LLaVA's (diffusion.md 10.3): as CLIP's, of the whole picture in a square (`pads`, the original), or of its middle
+    /// (transformers' processor).
+    public static func llava(size: Int = 336, pads: Bool = true) -> ImagePreprocessing {
+        var preprocessing = ImagePreprocessing.clip(size: size, rounding: .floor)
+        preprocessing.padsToSquare = pads
+        return preprocessing
     }
 
     /// VideoMAE's: the statistics of ImageNet.
@@ -53,6 +63,8 @@ public struct ImagePreprocessing: Hashable, Sendable {
 
     /// Resized and cropped, not yet normalised.
     func cropped(_ frames: Frames) -> Frames {
+        // The original cuts the mean colour to whole numbers.
+        let frames = padsToSquare ? frames.padded(with: mean.map { UInt8($0 * 255) }) : frames
         // The long edge is cut to a whole number, not rounded.
         let height = frames.height <= frames.width ? size : size * frames.height / frames.width
         let width = frames.width <= frames.height ? size : size * frames.width / frames.height

@@ -42,11 +42,11 @@ struct CLIPEncoder {
         }
     }
 
-    /// `[b, L, width]` in and out.
-    func callAsFunction(_ x: Variable, isCausal: Bool) -> Variable {
+    /// `[b, L, width]` in and out; of all layers, or of the first few.
+    func callAsFunction(_ x: Variable, isCausal: Bool, layers count: Int? = nil) -> Variable {
         let shape = x.shape
         let tokens = x.reshaped([shape[0], shape[1], 1, shape[2]])
-        return layers.reduce(tokens) { $1($0, isCausal: isCausal) }.reshaped(shape)
+        return layers.prefix(count ?? layers.count).reduce(tokens) { $1($0, isCausal: isCausal) }.reshaped(shape)
     }
 }
 

@@ -45,7 +45,15 @@ public struct CLIPVisionModel: FolderModel {
     ///
     /// - Parameter patches: for each image the patches to look at, row by row from 0, as many for all; all without it.
     ///   Training with a part of them is faster (Li and others 2023, "Scaling Language-Image Pre-training via Masking").
-    public func callAsFunction(_ pixels: Variable, patches chosen: [[Int]]? = nil) -> Variable {
+    public func callAsFunction(_ pixels: Variable, patches: [[Int]]? = nil) -> Variable {
+        hidden(pixels, layers: configuration.layers, patches: patches)
+    }
+
+    /// The reference's `hidden_states[layers]`, `[n, 1 + patches, hidden_size]`: what the first few layers give, of none
+    /// the normalised embeddings; pixels and patches as for the model.
+    public func hidden(_ pixels: Variable, layers: Int, patches chosen: [[Int]]? = nil) -> Variable {
+        precondition(
+            (0...configuration.layers).contains(layers), "the states of layer \(layers) of \(configuration.layers)")
         let size = configuration.imageSize
         precondition(
             pixels.shape.count == 4 && Array(pixels.shape[1...]) == [size, size, configuration.channels],
@@ -57,7 +65,7 @@ public struct CLIPVisionModel: FolderModel {
         let x = tokens.reshaped([1, count, positions * width])
             .addingBroadcast(positionEmbedding.weight.reshaped([1, positions * width]))
             .reshaped([count, positions, width])
-        guard let chosen else { return encoder(normIn(x), isCausal: false) }
+        guard let chosen else { return encoder(normIn(x), isCausal: false, layers: layers) }
         let kept = chosen.first?.count ?? 0
         precondition(
             chosen.count == count && chosen.allSatisfy { $0.count == kept && $0.allSatisfy { $0 < positions - 1 } },
@@ -66,7 +74,7 @@ public struct CLIPVisionModel: FolderModel {
             [image * positions] + patches.map { image * positions + 1 + $0 }
         }
         let part = x.reshaped([count * positions, width]).gatheredRows(rows).reshaped([count, kept + 1, width])
-        return encoder(normIn(part), isCausal: false)
+        return encoder(normIn(part), isCausal: false, layers: layers)
     }
 
     /// `pooler_output`, `[n, hidden_size]`: the first state of each image, normalised.

@@ -28,4 +28,10 @@ extension Weights {
         let hasPrefix = contains("\(prefix).\(name)", shape: shape)
         return !hasPrefix && contains(name, shape: shape) ? self : at(prefix)
     }
+
+    /// The view of a sub-module that files spell in several ways: the first under which the tensor `name` is, else the
+    /// first of all.
+    func module(_ spellings: [String], ifHolding name: String, shape: [Int]) -> Weights {
+        at(spellings.first { contains("\($0).\(name)", shape: shape) } ?? spellings[0])
+    }
 }

@@ -56,6 +56,15 @@ struct ConfigurationFile {
         return number
     }
 
+    /// A whole number of a range.
+    func int(_ key: String, _ standard: Int, in range: ClosedRange<Int>) throws -> Int {
+        guard let value = given(key) else { return standard }
+        guard let number = value.int, range.contains(number) else {
+            throw wrong(key, value, "a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
     private static func size(_ value: JSONValue) -> Int? { value.int.flatMap { sizes.contains($0) ? $0 : nil } }
     private static let wanted = "a whole number from \(sizes.lowerBound) to \(sizes.upperBound)"
 

@@ -11,6 +11,7 @@ extension ModelFolder.Class {
         case .clipModel: ["input_ids", "attention_mask", "pixel_values"]
         case .videoMAEModel, .videoMAEForPreTraining, .videoMAEForVideoClassification:
             ["pixel_values", "bool_masked_pos"]
+        case .llava: ["input_ids", "attention_mask", "pixel_values"]
         }
     }
 
@@ -19,7 +20,7 @@ extension ModelFolder.Class {
         switch self {
         case .unet3DConditionModel: ["sample", "timestep", "encoder_hidden_states"]
         case .autoencoderKL, .clipModel: []
-        case .clipTextModel, .clipTextModelWithProjection: ["input_ids"]
+        case .clipTextModel, .clipTextModelWithProjection, .llava: ["input_ids"]
         case .clipVisionModel, .clipVisionModelWithProjection: ["pixel_values"]
         case .videoMAEModel, .videoMAEForPreTraining, .videoMAEForVideoClassification: ["pixel_values"]
         }
@@ -99,15 +100,16 @@ struct ForwardInputs {
     }
 
     /// Rows of token ids that the model knows.
-    func ids(_ name: String, _ configuration: CLIPTextConfiguration) throws -> [[Int]] {
+    ///
+    /// - Parameter extra: an id that may be beyond the vocabulary.
+    func ids(_ name: String, vocabularySize: Int, maximumPositions: Int, extra: Int? = nil) throws -> [[Int]] {
         let (numbers, shape) = try integers(name)
-        guard let length = shape.last, shape.count <= 2, length <= configuration.maximumPositions else {
-            throw bad(name, "[b, L] with L at most \(configuration.maximumPositions)", shape)
+        guard let length = shape.last, shape.count <= 2, length <= maximumPositions else {
+            throw bad(name, "[b, L] with L at most \(maximumPositions)", shape)
         }
-        if let wrong = numbers.first(where: { $0 < 0 || $0 >= configuration.vocabularySize }) {
+        if let wrong = numbers.first(where: { ($0 < 0 || $0 >= vocabularySize) && $0 != extra }) {
             throw ModelsError.badInput(
-                name: name, model: model, expected: "ids from 0 to \(configuration.vocabularySize - 1)",
-                found: "one of \(wrong)")
+                name: name, model: model, expected: "ids from 0 to \(vocabularySize - 1)", found: "one of \(wrong)")
         }
         return stride(from: 0, to: numbers.count, by: length).map { Array(numbers[$0..<$0 + length]) }
     }

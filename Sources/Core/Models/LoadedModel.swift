@@ -21,6 +21,7 @@ public struct LoadedModel {
         case textAndVision(CLIPModel)
         case video(VideoMAEModel)
         case videoClassifier(VideoMAEForVideoClassification)
+        case captioner(LlavaForConditionalGeneration)
     }
 
     /// What the folder's config.json says it is.
@@ -45,6 +46,7 @@ public struct LoadedModel {
                 .video(try VideoMAEModel(folder: url, precision: precision))
             case .videoMAEForVideoClassification:
                 .videoClassifier(try VideoMAEForVideoClassification(folder: url, precision: precision))
+            case .llava: .captioner(try LlavaForConditionalGeneration(folder: url, precision: precision))
             }
     }
 
@@ -60,6 +62,8 @@ public struct LoadedModel {
     ///   CLIPModel takes either or both; of both only the embeddings are given, as the other names would clash.
     /// - VideoMAE: `pixel_values` [b, f, 3, h, w] → `last_hidden_state`, with a classifier `pooler_output` (what it sees)
     ///   and `logits`
+    /// - LLaVA: `input_ids` [b, L] in which each image is as many image ids as it has patches, and `pixel_values`
+    ///   [n, 3, H, W] of those images → `logits` [b, L, vocabulary]
     ///
     /// Masks are not supported: one that masks something is an error. Inputs of other names are not looked at; see
     /// ``ModelFolder/inputNames``.
@@ -77,6 +81,7 @@ public struct LoadedModel {
             case .textAndVision(let model): try encodeBoth(model, given)
             case .video(let model): try encodeVideo(model, given)
             case .videoClassifier(let model): try classifyVideo(model, given)
+            case .captioner(let model): try answer(model, given)
             }
         }
     }
@@ -151,7 +156,9 @@ public struct LoadedModel {
     }
 
     private func states(of model: CLIPTextModel, _ given: ForwardInputs) throws -> [String: Tensor] {
-        let ids = try given.ids("input_ids", model.configuration)
+        let ids = try given.ids(
+            "input_ids", vocabularySize: model.configuration.vocabularySize,
+            maximumPositions: model.configuration.maximumPositions)
         let hidden = model(ids)
         return ["last_hidden_state": hidden.value, "pooler_output": model.pooled(hidden, ids).value]
     }
@@ -176,6 +183,24 @@ public struct LoadedModel {
             "last_hidden_state": hidden.value, "pooler_output": pooled.value,
             "logits": model.classified(pooled).value,
         ]
+    }
+
+    private func answer(_ model: LlavaForConditionalGeneration, _ given: ForwardInputs) throws -> [String: Tensor] {
+        let (configuration, text) = (model.configuration, model.configuration.text)
+        let ids = try given.ids(
+            "input_ids", vocabularySize: text.vocabularySize, maximumPositions: text.maximumPositions,
+            extra: configuration.imageID)
+        let (size, channels) = (configuration.vision.imageSize, configuration.vision.channels)
+        let pixels = given.has("pixel_values") ? try given.tensor("pixel_values", [nil, channels, size, size]) : nil
+        let tokens = ids.reduce(0) { $0 + $1.count { $0 == configuration.imageID } }
+        let wanted = (pixels?.shape[0] ?? 0) * configuration.imageTokens
+        guard tokens == wanted else {
+            throw ModelsError.badInput(
+                name: "input_ids", model: modelClass.rawValue,
+                expected: "rows with \(configuration.imageTokens) image ids \(configuration.imageID) for each image, "
+                    + "\(wanted) in all", found: "ones with \(tokens)")
+        }
+        return ["logits": model(ids, pixels.map { Variable(Self.channelsLast($0)) }).value]
     }
 
     private func frames(_ given: ForwardInputs, _ configuration: VideoMAEConfiguration) throws -> Variable {

@@ -17,6 +17,7 @@ public struct ModelFolder: Sendable {
         /// The encoder of the pre-trained model; the decoder is ignored.
         case videoMAEForPreTraining = "VideoMAEForPreTraining"
         case videoMAEForVideoClassification = "VideoMAEForVideoClassification"
+        case llava = "LlavaForConditionalGeneration"
     }
 
     /// Where it lies.
@@ -91,6 +92,7 @@ public struct ModelFolder: Sendable {
         case .clipModel: try declare(CLIPModel.self)
         case .videoMAEModel, .videoMAEForPreTraining: try declare(VideoMAEModel.self)
         case .videoMAEForVideoClassification: try declare(VideoMAEForVideoClassification.self)
+        case .llava: try declare(LlavaForConditionalGeneration.self)
         }
     }
 

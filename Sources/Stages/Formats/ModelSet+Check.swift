@@ -8,7 +8,7 @@ public import StageKit
 /// Every missing part, every part of another kind, and every missing or misshapen tensor; reads headers only.
 ///
 /// Also what the parts promise each other: the text encoder's width is what the network attends to, the autoencoder's
-/// latents are what it denoises, and text encoders know all ids of the tokenizer.
+/// latents are what it denoises, and text encoders and captioners know all ids of their tokenizers.
 public func checkModel(_ model: ModelSet?, parts: [ModelPart]) -> [StageProblem] {
     guard let model else {
         return [StageProblem(.model(nil), "this step needs a model and has none", help: "add `model: NAME`")]
@@ -34,7 +34,7 @@ private func messages(_ part: ModelPart, _ folder: URL) -> [String] {
     switch part {
     case .tokenizer: sentence { _ = try CLIPTokenizer(folder: folder) }
     case .scheduler: sentence { _ = try DDIMScheduler(folder: folder) }
-    case .captioner: []
+    case .captioner: messages(folder, [.llava]) + sentence { _ = try LanguageTokenizer(folder: folder) }
     case .unet: messages(folder, [.unet3DConditionModel])
     case .vae: messages(folder, [.autoencoderKL])
     case .textEncoder: messages(folder, [.clipTextModel, .clipTextModelWithProjection])
@@ -89,6 +89,16 @@ private func disagreements(_ model: ModelSet, _ parts: Set<ModelPart>) -> [(part
     if let image { expect(.imageEncoder, image.vision.channels, "the channels that it takes are", 3, "frames have") }
     if let video = read(.videoEncoder, VideoMAEConfiguration.init(file:)) {
         expect(.videoEncoder, video.channels, "the channels that it takes are", 3, "frames have")
+    }
+    if let captioner = read(.captioner, LlavaConfiguration.init(file:)) {
+        expect(.captioner, captioner.vision.channels, "the channels that it takes are", 3, "frames have")
+        if let tokenizer = try? model.captionerTokenizer() {
+            expect(
+                .captioner, tokenizer.id(of: "<image>") ?? -1, "its tokenizer's <image> is", captioner.imageID,
+                "its config.json says")
+            let (ids, known) = (tokenizer.vocabularySize, captioner.text.vocabularySize)
+            if ids > known { found.append((.captioner, "its tokenizer has \(ids) ids, it knows \(known)")) }
+        }
     }
     if parts.contains(.tokenizer) {
         for (encoder, tokenizer) in [(text, try? model.tokenizer()), (image?.text, try? model.imageEncoderTokenizer())]

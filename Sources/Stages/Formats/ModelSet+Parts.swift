@@ -70,6 +70,18 @@ extension ModelSet {
         try VideoEncoder(folder: folder(.videoEncoder), precision: precision)
     }
 
+    /// The model that writes captions.
+    ///
+    /// Throws when the set has none or a tensor is missing or misshapen.
+    public func captioner(precision: Precision = .float32) throws -> LlavaForConditionalGeneration {
+        try LlavaForConditionalGeneration(folder: folder(.captioner), precision: precision)
+    }
+
+    /// The tokenizer in the captioner's folder.
+    ///
+    /// Throws when the set has no captioner, or it no tokenizer that we can read.
+    public func captionerTokenizer() throws -> LanguageTokenizer { try LanguageTokenizer(folder: folder(.captioner)) }
+
     /// The sampler's scheduler.
     ///
     /// Throws when the set has none or it is of a kind that we do not have.

@@ -4,12 +4,13 @@ import Foundation
 import Logging
 import Media
 public import StageKit
+import Tensors
 
 /// Expands each clip's base prompt into a caption that also tells what the clip looks like, so that the appearance
 /// stage learns looks from words and leaves the motion to the motion stage.
 ///
-/// Captions come from the user, or from a vision-language model behind an OpenAI-compatible endpoint; without either
-/// the base prompts go on as they are.
+/// Captions come from the user, from the model set's own captioner, or from a vision-language model behind an
+/// OpenAI-compatible endpoint; without any of them the base prompts go on as they are.
 public struct RecaptionStage: Stage {
     /// Its name in pipeline files.
     public static let kind: StageKind = "recaption"
@@ -21,13 +22,15 @@ public struct RecaptionStage: Stage {
     public static let inputs = [InputPort("frames", .frames, help: "the frames of each clip, with its base prompt")]
     /// What it gives.
     public static let outputs = [OutputPort("captions", .captions, help: "a caption for each clip")]
-    /// It mostly waits.
+    /// It mostly waits; the model set's captioner computes, for as many answers as there are clips.
     public static let pool = ResourcePool.light
 
     /// Who writes captions that the user does not give.
     public enum Captioner: String, SettingChoice {
         /// Nobody: the base prompt is the caption.
         case base
+        /// The model set's captioner, a LLaVA.
+        case model
         /// A server.
         case endpoint
     }
@@ -45,11 +48,21 @@ public struct RecaptionStage: Stage {
         }
     }
 
+    /// What becomes of the sides of a picture that is no square, for the model set's captioner.
+    public enum Picture: String, SettingChoice {
+        /// The whole picture in a square, as LLaVA was trained.
+        case whole
+        /// Its middle, as transformers prepares it.
+        case middle
+    }
+
     /// What a pipeline file may set.
     public struct Settings: StageSettings {
         @Setting("captions by hand, one for each clip in order; they go before any captioner") var captions: [String] =
             []
-        @Setting("who writes the captions: nobody (the base prompts stay) or an OpenAI-compatible endpoint")
+        @Setting(
+            "who writes the captions: nobody (the base prompts stay), the model set's captioner, or an "
+                + "OpenAI-compatible endpoint")
         var captioner = Captioner.base
         @Setting("where the endpoint is, such as http://127.0.0.1:8080/v1") var endpoint: String? = nil
         @Setting("the model that the endpoint is asked for") var endpointModel: String? = nil
@@ -58,6 +71,11 @@ public struct RecaptionStage: Stage {
         @Setting("words that a caption may have", in: 1...1000) var maximumWords = 50
         @Setting("what the captioner is asked; {prompt} and {words} are filled in")
         var instruction = RecaptionStage.instruction
+        @Setting("what the model set's captioner reads; {question} is filled in, and its picture stands at <image>")
+        var chat = RecaptionStage.chat
+        @Setting("what the model set's captioner sees of a picture that is no square") var picture = Picture.whole
+        @Setting("tokens after which the model set's captioner is cut off", in: 1...2000) var maximumTokens = 150
+        @Setting("how matrices of the captioner are kept and multiplied") var precision = Precision.float32
         @Setting("seconds to wait for an answer", in: 1...86_400) var timeout = 180.0
         @Setting("tries after an error that may pass", in: 0...20) var retries = 3
 
@@ -73,13 +91,24 @@ public struct RecaptionStage: Stage {
         alone, without line breaks and without quotation marks.
         """
 
+    /// As LLaVA 1.5 was trained (diffusion.md 10.3, `vicuna_v1`).
+    public static let chat = """
+        A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, \
+        and polite answers to the user's questions. USER: <image>
+        {question} ASSISTANT:
+        """
+
     /// The stage.
     public init() {}
 
-    /// The tokenizer, to hold captions to what the text encoder reads; nothing while base prompts stay.
+    /// The tokenizer, to hold captions to what the text encoder reads, and the captioner if it is asked; nothing while
+    /// base prompts stay.
     public func modelParts(_ settings: Settings) -> [ModelPart] {
-        settings.captions.isEmpty && settings.captioner == .base ? [] : [.tokenizer]
+        if asksModel(settings) { return [.tokenizer, .captioner] }
+        return settings.captions.isEmpty && settings.captioner == .base ? [] : [.tokenizer]
     }
+
+    private func asksModel(_ settings: Settings) -> Bool { settings.captions.isEmpty && settings.captioner == .model }
 
     /// Whether the settings fit together and to the clips, and the key is there.
     public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
@@ -94,6 +123,11 @@ public struct RecaptionStage: Stage {
         }
         if request.model?.folders[.tokenizer] != nil {
             problems += checkModel(request.model, parts: modelParts(settings))
+        } else if asksModel(settings) {
+            problems += checkModel(request.model, parts: [.captioner])
+        }
+        if asksModel(settings), let error = FolderCaptioner.problem(settings.chat) {
+            problems.append(StageProblem(.setting("chat"), error.description))
         }
         guard settings.captions.isEmpty, settings.captioner == .endpoint else { return problems }
         do throws(EndpointError) {
@@ -129,11 +163,25 @@ public struct RecaptionStage: Stage {
                 """)
             captions = clips.map(\.prompt)
             origin = ["captioner": .string("base")]
+        } else if settings.captioner == .model, let model = context.model {
+            let captioner = try FolderCaptioner(model, settings)
+            let rules = CaptionRules(maximumWords: settings.maximumWords, isCutOff: isCutOff)
+            captions = try asked(settings, clips, context, rules) { question, picture in
+                try captioner.ask(question, about: picture, checkCancellation: context.checkCancellation)
+            }.captions
+            origin = ["captioner": .string("model")]
         } else {
             let endpoint = try Endpoint(settings, environment: environment)
             let rules = CaptionRules(maximumWords: settings.maximumWords, isCutOff: isCutOff)
             let models: Set<String>
-            (captions, models) = try asked(endpoint, settings, clips, context, rules, pause: pause)
+            if endpoint.sendsKeyInTheOpen {
+                context.log.warning("the key travels unencrypted to \(endpoint.place): use https")
+            }
+            (captions, models) = try asked(settings, clips, context, rules) { question, picture in
+                try endpoint.ask(
+                    question, about: PNG.encode(picture), pause: pause, log: context.log,
+                    checkCancellation: context.checkCancellation)
+            }
             origin = ["captioner": .string("endpoint"), "models": .list(models.sorted().map(Value.string))]
         }
         let output = context.output("captions")
@@ -154,14 +202,11 @@ public struct RecaptionStage: Stage {
         return captions
     }
 
-    /// Captions of the endpoint, and the names of the models that it says wrote them.
+    /// Captions of a captioner, and the names of the models that it says wrote them.
     private func asked(
-        _ endpoint: Endpoint, _ settings: Settings, _ clips: [ClipFrames], _ context: StageContext,
-        _ rules: CaptionRules, pause: Double
+        _ settings: Settings, _ clips: [ClipFrames], _ context: StageContext, _ rules: CaptionRules,
+        _ ask: (_ question: String, _ picture: Frames) throws -> Endpoint.Answer
     ) throws -> (captions: [String], models: Set<String>) {
-        if endpoint.sendsKeyInTheOpen {
-            context.log.warning("the key travels unencrypted to \(endpoint.place): use https")
-        }
         var captions: [String] = []
         var models: Set<String> = []
         for (index, clip) in clips.enumerated() {
@@ -170,9 +215,7 @@ public struct RecaptionStage: Stage {
             let picture = Frames(count: 1, height: clip.height, width: clip.width, bytes: clip.frame(frame))
             let question = settings.instruction.replacing("{prompt}", with: clip.prompt)
                 .replacing("{words}", with: "\(settings.maximumWords)")
-            let answer = try endpoint.ask(
-                question, about: PNG.encode(picture), pause: pause, log: context.log,
-                checkCancellation: context.checkCancellation)
+            let answer = try ask(question, picture)
             let caption: String
             do throws(CaptionRules.Refusal) {
                 caption = try rules.caption(from: answer, prompt: clip.prompt)
@@ -190,23 +233,5 @@ public struct RecaptionStage: Stage {
         }
         context.report(StageProgress(clips.count, of: clips.count, unit: "clip"))
         return (captions, models)
-    }
-}
-
-/// What can go wrong while captioning, the endpoint itself aside.
-enum RecaptionError: Error, CustomStringConvertible {
-    /// Captions by hand that cannot be told to which clip they belong.
-    case wrongNumber(captions: Int, clips: Int)
-    /// An answer that is no caption.
-    case refused(clip: Int, why: CaptionRules.Refusal, answer: String)
-
-    var description: String {
-        switch self {
-        case .wrongNumber(let captions, let clips):
-            "there are \(captions) captions for \(clips) clips: give one for each, in order"
-        case .refused(let clip, let why, let answer):
-            "the captioner's answer for clip \(clip) \(why) ('\(answer.prefix(200))'): "
-                + "try another model or instruction, or write `captions:` by hand"
-        }
     }
 }

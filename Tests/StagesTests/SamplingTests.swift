@@ -78,6 +78,15 @@ import Testing
         #expect(try sheet(large) == small.enlarged(3))
     }
 
+    @Test func `a video that would be larger than its format can have is refused before it is sampled`() throws {
+        let large = settings(["width": .int(512), "enlarge": .int(33)])
+        let problems = try room.check(large, element: element, unconnected: ["frames"])
+        #expect(problems.map(\.subject) == [.setting("enlarge")])
+        #expect(problems[0].message.hasPrefix("enlarged, the video is 16896 x 528, "))
+        #expect(throws: SamplingError.tooLarge(width: 16896, height: 528)) { try room.run(large, element: element) }
+        #expect(try room.check(settings(["width": .int(512), "enlarge": .int(32)]), element: element) == [])
+    }
+
     @Test func `guidance that is brought back gives another video, where there is guidance`() throws {
         let plain = try latents(room.run(settings, element: element))
         #expect(try latents(room.run(settings(["guidance-rescale": .double(0.7)]), element: element)) != plain)

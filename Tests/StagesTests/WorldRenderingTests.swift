@@ -73,6 +73,10 @@ import WorldRendering
             ])
         #expect(problems[0].help?.hasPrefix("it has base, held-out, extra, resting, ") == true)
         #expect(problems[2].help == "it has red, orange, yellow, green, blue, purple, pink, white")
+        let large = try room.check(["videos": .int(1_000_000), "side": .int(256)])
+        #expect(
+            large.map(\.message) == ["so many videos of this side are 1464 GiB, and all are in memory at once"])
+        #expect(try room.check(["videos": .int(1_000_000)]) == [])
         let nothing = try room.check(["motions": .list([])])
         #expect(nothing.map(\.message) == ["there is neither a motion nor a path to draw"])
         #expect(try room.check(["motions": .list([]), "paths": .int(2)]) == [])

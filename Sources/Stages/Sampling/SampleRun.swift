@@ -106,6 +106,10 @@ struct SampleRun {
         guard size.width > 0, size.height > 0, size.width % multiple == 0, size.height % multiple == 0 else {
             throw SamplingError.badSize(width: size.width, height: size.height, multiple: multiple)
         }
+        guard max(size.width, size.height) * settings.enlarge <= SamplingError.longestSide else {
+            throw SamplingError.tooLarge(
+                width: size.width * settings.enlarge, height: size.height * settings.enlarge)
+        }
         return size
     }
 

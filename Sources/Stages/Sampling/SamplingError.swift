@@ -10,10 +10,15 @@ public enum SamplingError: Error, Hashable, Sendable, CustomStringConvertible {
     case noSuchClip(index: Int, count: Int)
     /// The size does not fit the autoencoder or the video format.
     case badSize(width: Int, height: Int, multiple: Int)
+    /// Enlarged, the video is more than its format can have.
+    case tooLarge(width: Int, height: Int)
     /// The network made something that is not a number.
     case notFinite(seed: Int, step: Int)
     /// Parts of the motion adapter have another width than the model.
     case foreignAdapter(part: String, width: Int, expected: Int)
+
+    /// What H.264 encoders take.
+    static let longestSide = 16384
 
     /// The sentence for people.
     public var description: String {
@@ -25,6 +30,9 @@ public enum SamplingError: Error, Hashable, Sendable, CustomStringConvertible {
         case .noSuchClip(let index, let count): "noise-prior-clip is \(index), the reference has \(count) clips from 0"
         case .badSize(let width, let height, let multiple):
             "\(width) x \(height) is not a multiple of \(multiple) both ways, as the model's autoencoder needs"
+        case .tooLarge(let width, let height):
+            "enlarged, the video is \(width) x \(height), and a side has at most \(SamplingError.longestSide) pixels; "
+                + "lower `enlarge`"
         case .notFinite(let seed, let step):
             "the latents of seed \(seed) are not finite after step \(step); lower `guidance` or train with a lower "
                 + "`learning-rate`"

@@ -131,6 +131,11 @@ extension SamplingSettings {
                     .setting(name), "\(length) is not a multiple of \(multiple), as the model's autoencoder needs",
                     help: "\(near) is the nearest that is"))
         }
+        if !isSizedByReference, max(width, height) * enlarge > SamplingError.longestSide {
+            problems.append(
+                StageProblem(
+                    .setting("enlarge"), "\(SamplingError.tooLarge(width: width * enlarge, height: height * enlarge))"))
+        }
         for (setting, port, isNeeded) in [
             ("noise-prior", "frames", noisePrior > 0), ("injector", "motion", injector),
             ("injector", "embeddings", injector),

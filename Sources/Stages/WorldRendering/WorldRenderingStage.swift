@@ -64,7 +64,7 @@ public struct WorldRenderingStage: Stage {
         if settings.side % 32 != 0 {
             problems.append(StageProblem(.setting("side"), "\(settings.side) is not a multiple of 32"))
         }
-        let gigabytes = settings.videos * Scene.frames * settings.side * settings.side * 3 >> 30
+        let gigabytes = (settings.videos * Scene.frames * settings.side * settings.side * 3) >> 30
         if gigabytes >= 64 {
             problems.append(
                 StageProblem(

@@ -4,15 +4,16 @@ PACKAGES = libsqlite3-dev libopenblas-dev libavformat-dev libavcodec-dev libavut
            libzstd-dev libssl-dev pkg-config
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 MOTRANS = .build/release/motrans
-PIPELINE = pipelines/turn-box.yaml
+PIPELINE = pipelines/zigzagging.yaml
+TRACED = pipelines/turn-box.yaml
 
 PAGE = docs/one-training-step.md
 
 .PHONY: demo test build release lint format setup clean one-training-step levels bench
 
-## The main job on a real clip, from nothing: set-up, release build, all seven stages, and where the videos are.
+## The main job, from nothing: set-up, release build, all seven stages on a motion that the embedded model has never seen, and
+## where the videos are.
 demo: release
-	@[ -f models/tiny/model.yaml ] || $(MOTRANS) models init tiny models/tiny --seed 1
 	$(MOTRANS) run $(PIPELINE)
 	@mkdir -p demo
 	@$(MOTRANS) get samples --pipeline $(PIPELINE) --to demo --replace
@@ -33,8 +34,8 @@ bench: release
 ## The table of docs/one-training-step.md, made again on this machine: all below the line that names this target.
 one-training-step: release
 	@[ -f models/tiny/model.yaml ] || $(MOTRANS) models init tiny models/tiny --seed 1
-	$(MOTRANS) run $(PIPELINE) motion --quiet
-	$(MOTRANS) run $(PIPELINE) motion --force --quiet --trace .build/motion.json --trace-steps 60
+	$(MOTRANS) run $(TRACED) motion --quiet
+	$(MOTRANS) run $(TRACED) motion --force --quiet --trace .build/motion.json --trace-steps 60
 	@{ sed '/^`make one-training-step`/q' $(PAGE); echo; \
 	   sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | sort | uniq -c | sed 's/^ *\([0-9]*\) \(.*\)/\1 × \2./'; echo; \
 	   $(MOTRANS) trace .build/motion.json motion --md; } > .build/page.md

@@ -96,7 +96,7 @@ let package = Package(
         .executableTarget(
             name: "motrans",
             dependencies: .flow + .core + .stages + [.argumentParser, .log, .yams],
-            path: "Sources/App/motrans", swiftSettings: .house),
+            path: "Sources/App/motrans", resources: [.copy("Models")], swiftSettings: .house),
 
         .tests("Tracing", ["Tracing"]),
         .tests("Tensors", ["Tensors", "CKernels"]),

@@ -13,12 +13,17 @@ public struct ModelAssemblyStage: Stage {
         @Setting("the name of the set") var name = "tiny"
         @Setting("how numbers are stored") var storage = StoredAs.float16
         @Setting("guidance that suits the set", in: 1...100) var guidance = 2.0
+        @Setting("how far that is brought back to the prompt\'s own contrast", in: 0...1) var guidanceRescale = 0.7
+        @Setting("rank of LoRAs that suits the set", in: 1...4096) var rank = 16
+        @Setting("learning rate of LoRAs that suits the set", in: 0...1) var learningRate = 2e-3
+        @Setting("steps of the appearance stage that suit the set", in: 1...1_000_000) var appearanceSteps = 60
+        @Setting("steps of the motion stage that suit the set", in: 1...1_000_000) var motionSteps = 200
         @Setting("denoising steps that suit the set", in: 1...1000) var inferenceSteps = 20
         @Setting("side of its frames", in: 8...4096) var side = 32
         @Setting("frames of its videos", in: 1...1024) var frames = 8
         @Setting("frames per second of its videos", in: 1...120) var fps = 4
         @Setting("how many times larger sampled videos are written than they are made", in: 1...64) var enlarge = 8
-        @Setting("the licence of the weights") var licence = "Apache-2.0"
+        @Setting("the licence of the weights") var licence = "MIT"
 
         /// The defaults.
         public init() {}
@@ -33,7 +38,7 @@ public struct ModelAssemblyStage: Stage {
     /// Its name in pipeline files.
     public static let kind: StageKind = "model-assembly"
     /// Raised whenever equal inputs would give another output.
-    public static let version = 1
+    public static let version = 2
     /// One line for people.
     public static let summary = "put trained networks together into a model set, with a card"
     /// What it takes.

@@ -47,6 +47,10 @@ struct ModelCard {
     /// `model.yaml`.
     static func set(_ settings: ModelAssemblyStage.Settings, hasCaptioner: Bool) -> String {
         let side = settings.side
+        let training = "rank: \(settings.rank), learning-rate: \(settings.learningRate), gradient-clip: 1"
+        let video =
+            "inference-steps: \(settings.inferenceSteps), frames: \(settings.frames), width: \(side), height: \(side), "
+            + "fps: \(settings.fps), enlarge: \(settings.enlarge)"
         return """
             # Trained by motrans on videos of its procedural world: see README.md.
             name: \(settings.name)
@@ -59,8 +63,9 @@ struct ModelCard {
             video-encoder: video_encoder
             \(hasCaptioner ? "captioner: captioner\n" : "")recommended:
               frame-extraction: {frames: \(settings.frames), size: [\(side), \(side)], fps: \(settings.fps)}
-              sampling: {guidance: \(settings.guidance), inference-steps: \(settings.inferenceSteps), frames: \(settings
-                .frames), width: \(side), height: \(side), fps: \(settings.fps), enlarge: \(settings.enlarge)}
+              spatial-lora-training: {steps: \(settings.appearanceSteps), \(training)}
+              motion-training: {steps: \(settings.motionSteps), \(training)}
+              sampling: {guidance: \(settings.guidance), guidance-rescale: \(settings.guidanceRescale), \(video)}
             """
     }
 

@@ -114,4 +114,25 @@ struct Normalisation {
         expectClose(back.dweight ?? Tensor(zeros: [0]), expected.dweight, tolerance: 1e-5, "dweight")
         expectClose(back.dbias ?? Tensor(zeros: [0]), expected.dbias, tolerance: 1e-5, "dbias")
     }
+
+    /// A first row unlike the others, or a mean far from 0, takes nothing from the variance: rstd to 1e-5 of that in double.
+    @Test(arguments: [(rows: 16384, c: 1), (rows: 4096, c: 4), (rows: 700, c: 32)])
+    func `the variance of a picture whose first pixel is unlike the others`(rows: Int, c: Int) {
+        var generator = Generator(seed: 7)
+        let noise = generator.normal([rows, c]).values
+        for (first, mean, spread) in [(0, 100.1, 0), (1e4, 0, 1), (0.1, 0.9, 0), (1e4, 1e4, 1)]
+            as [(Float, Float, Float)]
+        {
+            let values = noise.indices.map { $0 < c ? first : mean + spread * noise[$0] }
+            let count = Double(values.count)
+            let average = values.reduce(0.0) { $0 + Double($1) } / count
+            let variance = values.reduce(0.0) { $0 + (Double($1) - average) * (Double($1) - average) } / count
+            let expected = 1 / (variance + 1e-5).squareRoot()
+            let found = Kernels.groupNorm(
+                Tensor([1, rows, c], values), groups: 1, weight: Tensor([c], repeating: 1), bias: Tensor(zeros: [c]),
+                epsilon: 1e-5
+            ).rstd.values[0]
+            #expect(abs(Double(found) - expected) <= 1e-5 * expected, "first \(first), mean \(mean), spread \(spread)")
+        }
+    }
 }

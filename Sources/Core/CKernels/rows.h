@@ -29,28 +29,39 @@ static void k_column_sums(const float *x, size_t rows, size_t c, float *sums) {
     }
 }
 
-// In one pass: the differences are taken from the first row, so that their squares do not drown in a large mean.
+// Twice over the block, which the first time brings into the cache: the squares are of differences from the mean itself, and
+// what these leave of a sum mends the mean's rounding.
 static void k_column_moments(const float *x, size_t rows, size_t c, float *means, float *squares) {
     float count = (float)(rows ? rows : 1);
     for (size_t i = 0; i < c; i += LANES) {
-        size_t n = c - i, r = 1;
-        vf origin = rows ? load_up_to(x + i, n) : splat(0);
-        vf s0 = splat(0), s1 = splat(0), q0 = splat(0), q1 = splat(0);
-        const float *p = x + c + i;
+        size_t n = c - i, r = 0;
+        vf s0 = splat(0), s1 = splat(0), s2 = splat(0), s3 = splat(0);
+        const float *p = x + i;
+        if (n >= LANES)
+            for (; r + 4 <= rows; r += 4, p += 4 * c) {
+                s0 += load(p);
+                s1 += load(p + c);
+                s2 += load(p + 2 * c);
+                s3 += load(p + 3 * c);
+            }
+        for (; r < rows; r++, p += c) s0 += load_up_to(p, n);
+        vf mean = ((s0 + s1) + (s2 + s3)) / count;
+        vf e0 = splat(0), e1 = splat(0), q0 = splat(0), q1 = splat(0);
+        p = x + i, r = 0;
         if (n >= LANES)
             for (; r + 2 <= rows; r += 2, p += 2 * c) {
-                vf d0 = load(p) - origin, d1 = load(p + c) - origin;
-                s0 += d0, s1 += d1;
+                vf d0 = load(p) - mean, d1 = load(p + c) - mean;
+                e0 += d0, e1 += d1;
                 q0 = d0 * d0 + q0, q1 = d1 * d1 + q1;
             }
         for (; r < rows; r++, p += c) {
-            vf d = load_up_to(p, n) - origin;
-            s0 += d;
+            vf d = load_up_to(p, n) - mean;
+            e0 += d;
             q0 = d * d + q0;
         }
-        vf sum = s0 + s1, mean = sum / count;
-        store_up_to(means + i, origin + mean, n);
-        store_up_to(squares + i, maximum(splat(0), (q0 + q1) - sum * mean), n);
+        vf rest = e0 + e1;
+        store_up_to(means + i, mean + rest / count, n);
+        store_up_to(squares + i, maximum(splat(0), (q0 + q1) - rest * (rest / count)), n);
     }
 }
 

@@ -100,7 +100,7 @@ INLINE vf exp_v(vf x) {
     return choose(x < -87.3f, splat(0), e * scale);
 }
 
-// 2^x for x <= 0, as softmax needs it, to about 1.5 ulp: x = n + r; 2^r by a minimax polynomial on
+// 2^x for x <= 0, as softmax needs it, to about 2 ulp: x = n + r; 2^r by a minimax polynomial on
 // |r| <= 1 / 2 that is 1 at 0; 2^n by the exponent bits. Below 2^-126.5 the result is 0.
 INLINE vf exp2_v(vf x) {
     // In this order, a NaN stays one.

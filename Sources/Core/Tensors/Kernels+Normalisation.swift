@@ -215,7 +215,7 @@ private struct GroupPlan {
             }
             return
         }
-        let together = max(1, (1 << 19) / (s * c))
+        let together = max(1, (1 << 19) / max(1, s * c))
         for first in Swift.stride(from: 0, to: n, by: together) {
             let count = min(together, n - first)
             for pass in passes {

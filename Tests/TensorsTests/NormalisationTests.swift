@@ -115,7 +115,7 @@ struct Normalisation {
         expectClose(back.dbias ?? Tensor(zeros: [0]), expected.dbias, tolerance: 1e-5, "dbias")
     }
 
-    /// A first row unlike the others, or a mean far from 0, takes nothing from the variance: rstd to 1e-5 of that in double.
+    /// A first row unlike the others, or a mean far from 0, takes nothing from the variance: rstd to 2e-5 of that in double.
     @Test(arguments: [(rows: 16384, c: 1), (rows: 4096, c: 4), (rows: 700, c: 32)])
     func `the variance of a picture whose first pixel is unlike the others`(rows: Int, c: Int) {
         var generator = Generator(seed: 7)
@@ -132,7 +132,7 @@ struct Normalisation {
                 Tensor([1, rows, c], values), groups: 1, weight: Tensor([c], repeating: 1), bias: Tensor(zeros: [c]),
                 epsilon: 1e-5
             ).rstd.values[0]
-            #expect(abs(Double(found) - expected) <= 1e-5 * expected, "first \(first), mean \(mean), spread \(spread)")
+            #expect(abs(Double(found) - expected) <= 2e-5 * expected, "first \(first), mean \(mean), spread \(spread)")
         }
     }
 }

@@ -46,22 +46,29 @@ static void k_column_moments(const float *x, size_t rows, size_t c, float *means
             }
         for (; r < rows; r++, p += c) s0 += load_up_to(p, n);
         vf mean = ((s0 + s1) + (s2 + s3)) / count;
-        vf e0 = splat(0), e1 = splat(0), q0 = splat(0), q1 = splat(0);
-        p = x + i, r = 0;
-        if (n >= LANES)
-            for (; r + 2 <= rows; r += 2, p += 2 * c) {
-                vf d0 = load(p) - mean, d1 = load(p + c) - mean;
-                e0 += d0, e1 += d1;
-                q0 = d0 * d0 + q0, q1 = d1 * d1 + q1;
+        // Sums of 64 rows first: in one long sum of equal squares roundings all go one way.
+        vf rest = splat(0), total = splat(0);
+        p = x + i;
+        for (size_t from = 0; from < rows; from += 64) {
+            size_t end = rows - from < 64 ? rows : from + 64;
+            vf e0 = splat(0), e1 = splat(0), q0 = splat(0), q1 = splat(0);
+            r = from;
+            if (n >= LANES)
+                for (; r + 2 <= end; r += 2, p += 2 * c) {
+                    vf d0 = load(p) - mean, d1 = load(p + c) - mean;
+                    e0 += d0, e1 += d1;
+                    q0 = d0 * d0 + q0, q1 = d1 * d1 + q1;
+                }
+            for (; r < end; r++, p += c) {
+                vf d = load_up_to(p, n) - mean;
+                e0 += d;
+                q0 = d * d + q0;
             }
-        for (; r < rows; r++, p += c) {
-            vf d = load_up_to(p, n) - mean;
-            e0 += d;
-            q0 = d * d + q0;
+            rest += e0 + e1;
+            total += q0 + q1;
         }
-        vf rest = e0 + e1;
         store_up_to(means + i, mean + rest / count, n);
-        store_up_to(squares + i, maximum(splat(0), (q0 + q1) - rest * (rest / count)), n);
+        store_up_to(squares + i, maximum(splat(0), total - rest * (rest / count)), n);
     }
 }
 

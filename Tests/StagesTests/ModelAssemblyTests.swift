@@ -59,7 +59,9 @@ import World
     func `a set whose parts belong together, with a card, that samples`(storage: String) throws {
         var inputs = try parts()
         let report = try room.artifact(.trainingReport, "report") {
-            try Data("{\"score\" : 1}\n".utf8).write(to: $0.file("measured.json"))
+            try Data(
+                "{\"meanScore\" : 0.123456, \"byMotion\" : {\"b\" : 1, \"a\" : 0.5}, \"confusion\" : [[1]]}\n".utf8
+            ).write(to: $0.file("measured.json"))
         }
         let empty = try room.artifact(.trainingReport, "empty") {
             try Data("step,loss\n".utf8).write(to: $0.file("losses.csv"))
@@ -94,7 +96,11 @@ import World
         let yaml = try String(contentsOf: #require(set.files["model.yaml"]), encoding: .utf8)
         #expect(yaml.contains("name: small\n") && yaml.contains("width: 32, height: 32, fps: 4, enlarge: 2}\n"))
         let card = try String(contentsOf: #require(set.files["README.md"]), encoding: .utf8)
-        #expect(card.hasPrefix("# small\n") && card.hasSuffix("not seen:\n\n```json\n{\"score\" : 1}\n```\n"))
+        #expect(
+            card.hasPrefix("# small\n")
+                && card.hasSuffix(
+                    "not seen:\n\n| measured | value |\n|---|---|\n| by motion | a 0.5, b 1 |\n| mean score | 0.1235 |\n"
+                ))
         #expect(card.contains("| vae | `\(String(repeating: "0", count: 64))` | "))
         let index = try JSONSerialization.jsonObject(with: Data(contentsOf: #require(set.files["model_index.json"])))
         #expect((index as? [String: Any])?["_class_name"] as? String == "TextToVideoSDPipeline")

@@ -17,7 +17,7 @@ import World
     private static let settings: [String: Value] = [
         "steps": .int(3), "batch": .int(2), "frame-batch": .int(2), "channels": .list([.int(16), .int(32)]),
         "groups": .int(8), "warm-up": .int(1), "frame-share": .double(0.4), "preview-steps": .int(2),
-        "preview-every": .int(2),
+        "preview-every": .int(2), "preview-count": .int(11),
     ]
     private let room: StageRoom
 
@@ -61,7 +61,11 @@ import World
         #expect(result.progress.map(\.done) == [1, 2, 3])
         #expect(result.progress.allSatisfy { $0.readings[0].value.isFinite && $0.readings[0].value > 0 })
         let report = result.output("report")
-        #expect(report.files.keys.sorted() == ["losses.csv", "losses.svg", "samples-2.png", "samples-3.png"])
+        #expect(
+            report.files.keys.sorted() == ["losses.csv", "losses.svg", "samples-2.png", "samples-3.png", "samples.csv"])
+        let judged = try String(contentsOf: #require(report.files["samples.csv"]), encoding: .utf8).split(
+            separator: "\n")
+        #expect(judged.count == 3 && judged[0] == "step,place,colour,subject,motion" && judged[2].hasPrefix("3,"))
         #expect(try table(result)[0] == "step,loss" && table(result).count == 4)
         // Two videos of each of five motions, eight frames of 32 x 32 each.
         let sheet = try Frames(contentsOf: #require(report.files["samples-3.png"]))

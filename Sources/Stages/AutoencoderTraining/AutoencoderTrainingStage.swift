@@ -24,6 +24,7 @@ public struct AutoencoderTrainingStage: Stage {
         @Setting("channels of each level; each but the first halves the size", in: 1...4096) var channels = [
             24, 48, 64,
         ]
+        @Setting("channels of a latent", in: 1...64) var latentChannels = 4
         @Setting("the highest learning rate", in: 0...1) var learningRate = 3e-3
         @Setting("steps in which it rises to that", in: 0...1_000_000) var warmUp = 100
         @Setting("weight of the mean absolute error", in: 0...1000) var absoluteWeight = 0.5
@@ -43,7 +44,7 @@ public struct AutoencoderTrainingStage: Stage {
     /// Its name in pipeline files.
     public static let kind: StageKind = "autoencoder-training"
     /// Raised whenever equal inputs would give another output.
-    public static let version = 1
+    public static let version = 2
     /// One line for people.
     public static let summary = "train an image autoencoder from scratch on frames of the procedural world"
     /// What it takes.
@@ -120,6 +121,8 @@ public struct AutoencoderTrainingStage: Stage {
     private func measure(_ model: AutoencoderKL, _ videos: SceneVideos, _ held: Range<Int>) -> Measured {
         var (error, count) = (0.0, 0)
         var (sum, squares, latents) = (0.0, 0.0, 0)
+        var (subjects, colours) = (0, 0)
+        let judge = Judge()
         for video in held {
             let pixels = videos.normalised((0..<Scene.frames).map { (video, $0) })
             let (mean, again) = withoutRecording {
@@ -129,11 +132,17 @@ public struct AutoencoderTrainingStage: Stage {
             pixels.read { x in again.read { y in for i in x.indices { error += pow(Double(x[i] - y[i]), 2) } } }
             mean.read { for z in $0 { (sum, squares) = (sum + Double(z), squares + Double(z) * Double(z)) } }
             (count, latents) = (count + pixels.count, latents + mean.count)
+            let frames = Frames(normalised: again)
+            let verdict = judge.judge(frames.bytes, frames: frames.count, side: frames.width)
+            if verdict.subject == videos.scenes[video].subject { subjects += 1 }
+            if verdict.colour == videos.scenes[video].colour { colours += 1 }
         }
         let average = sum / Double(latents)
         let deviation = (squares / Double(latents) - average * average).squareRoot()
         let mean = error / Double(count)
-        return Measured(squaredError: mean, peakSignalToNoise: 10 * log10(4 / mean), deviation: deviation)
+        return Measured(
+            squaredError: mean, peakSignalToNoise: 10 * log10(4 / mean), deviation: deviation,
+            subjectsSeen: Double(subjects) / Double(held.count), coloursSeen: Double(colours) / Double(held.count))
     }
 
     /// How good an autoencoder is.
@@ -144,6 +153,10 @@ public struct AutoencoderTrainingStage: Stage {
         let peakSignalToNoise: Double
         /// Of latent means.
         let deviation: Double
+        /// Share of the videos whose subject a judge still knows: no network that is trained on these latents does better.
+        let subjectsSeen: Double
+        /// The same of colours.
+        let coloursSeen: Double
     }
 }
 
@@ -194,7 +207,7 @@ struct AutoencoderRecipe {
               "block_out_channels": \(settings.channels),
               "down_block_types": [\(repeated("DownEncoderBlock2D"))],
               "in_channels": 3,
-              "latent_channels": 4,
+              "latent_channels": \(settings.latentChannels),
               "layers_per_block": 1,
               "norm_num_groups": \(Self.groups),
               "out_channels": 3,

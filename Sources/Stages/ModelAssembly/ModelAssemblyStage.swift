@@ -38,7 +38,7 @@ public struct ModelAssemblyStage: Stage {
     /// Its name in pipeline files.
     public static let kind: StageKind = "model-assembly"
     /// Raised whenever equal inputs would give another output.
-    public static let version = 2
+    public static let version = 3
     /// One line for people.
     public static let summary = "put trained networks together into a model set, with a card"
     /// What it takes.

@@ -3,32 +3,58 @@ import Formats
 import Foundation
 import StageKit
 
+/// The numbers of a report as a table for people; lists, such as a matrix of confusions, stay in the report.
+struct MeasuredTable {
+    private let rows: [(name: String, value: String)]
+
+    /// Throws `FormatError.malformed` when the file is no JSON object.
+    init(json: Data, file: String) throws {
+        guard let object = try? JSONSerialization.jsonObject(with: json) as? [String: Any] else {
+            throw FormatError.malformed(file: file, why: "it is no JSON object")
+        }
+        rows = object.sorted { $0.key < $1.key }.compactMap { name, value in
+            if let number = value as? Double { return (Self.words(name), Self.rounded(number)) }
+            guard let numbers = value as? [String: Double] else { return nil }
+            let list = numbers.sorted { $0.key < $1.key }.map { "\($0.key) \(Self.rounded($0.value))" }
+            return (Self.words(name), list.joined(separator: ", "))
+        }
+    }
+
+    var markdown: String {
+        (["| measured | value |", "|---|---|"] + rows.map { "| \($0.name) | \($0.value) |" }).joined(separator: "\n")
+    }
+
+    private static func rounded(_ value: Double) -> String { String(format: "%.4g", value) }
+
+    /// `squaredError` as `squared error`.
+    private static func words(_ name: String) -> String {
+        name.reduce(into: "") { words, letter in words += letter.isUppercase ? " \(letter.lowercased())" : "\(letter)" }
+    }
+}
+
 /// What a model set says of itself: how it came about, how well its parts do, and under which licence.
 struct ModelCard {
     private let settings: ModelAssemblyStage.Settings
-    private let parts: [(name: String, artifact: InputArtifact)]
-    private let measured: [String]
+    private let parts: [(name: String, artifact: InputArtifact, bytes: Int)]
+    private let measured: [MeasuredTable]
 
     init(_ settings: ModelAssemblyStage.Settings, _ context: StageContext) throws {
         self.settings = settings
-        parts = ["unet", "vae", "clip", "video-encoder", "captioner"].compactMap { port in
-            context.optionalInput(port).map { (port, $0) }
+        parts = try ["unet", "vae", "clip", "video-encoder", "captioner"].compactMap { port in
+            guard let artifact = context.optionalInput(port) else { return nil }
+            let sizes = try artifact.files.values.map { try $0.resourceValues(forKeys: [.fileSizeKey]).fileSize ?? 0 }
+            return (port, artifact, sizes.reduce(0, +))
         }
         measured = try (context.inputs["reports"] ?? []).compactMap { report in
             guard let file = report.files["measured.json"] else { return nil }
-            return try String(decoding: Data(contentsOf: file), as: UTF8.self)
+            return try MeasuredTable(json: Data(contentsOf: file), file: "measured.json")
         }
     }
 
     var text: String {
-        let rows = parts.map { part in
-            let bytes = part.artifact.files.values.reduce(0) { sum, file in
-                sum + ((try? FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int) ?? 0)
-            }
-            return "| \(part.name) | `\(part.artifact.digest)` | \(bytes / 1024) KiB in float32 |"
-        }
+        let rows = parts.map { "| \($0.name) | `\($0.artifact.digest)` | \($0.bytes / 1024) KiB in float32 |" }
         let head = "\n\nWhat was measured on videos that training had not seen:\n\n"
-        let scores = measured.map { "```json\n" + $0.trimmingCharacters(in: .whitespacesAndNewlines) + "\n```" }
+        let scores = measured.map(\.markdown)
         return """
             # \(settings.name)
 

@@ -62,11 +62,15 @@ public struct Pretraining {
     /// The loss of every step so far, and what else was read.
     public private(set) var curve = LossCurve()
 
-    /// A training of all parameters of some networks, before its first step.
-    public init(_ networks: [Weights], recipe: Recipe, draws: TrainingDraws) {
+    /// A training of the parameters of some networks, before its first step.
+    ///
+    /// - Parameter trains: whether the parameter of this name is trained; the others stay as they are, undecayed.
+    public init(
+        _ networks: [Weights], recipe: Recipe, draws: TrainingDraws, trains: (String) -> Bool = { _ in true }
+    ) {
         self.recipe = recipe
         self.draws = draws
-        variables = networks.flatMap(\.variables)
+        variables = networks.flatMap(\.parameters).filter { trains($0.name) }.compactMap(\.variable)
         let matrices = variables.filter { $0.shape.count > 1 }
         let vectors = variables.filter { $0.shape.count <= 1 }
         groups = [(matrices, recipe.weightDecay), (vectors, 0)].map { variables, decay in

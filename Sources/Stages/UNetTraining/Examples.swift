@@ -1,3 +1,4 @@
+import Formats
 import Pretraining
 import Tensors
 import World
@@ -20,17 +21,22 @@ extension SceneLatents {
         var parts: [Tensor] = []
         var weights: [Tensor] = []
         var captions: [String] = []
+        var timesteps: [Int] = []
         for _ in 0..<count {
             let index = generator.integer(below: self.count)
             let frame = generator.integer(below: Scene.frames)
             parts.append(Kernels.rows(video(index), frame..<frame + 1))
             weights.append(self.weights(of: index, [frame], settings))
             captions.append(scenes.scenes[index].frameCaption(frame, settings, using: &generator))
+            let range =
+                generator.chance(settings.shapeNoise)
+                ? settings.shapeNoiseFrom..<settings.shapeNoiseTo : 0..<1000
+            timesteps.append(range.lowerBound + generator.integer(below: range.count))
         }
         let latents = stacked(parts)
         return Batch(
             latents: latents, noise: generator.normal(latents.shape), weights: stacked(weights), captions: captions,
-            timesteps: (0..<count).map { _ in generator.integer(below: 1000) })
+            timesteps: timesteps)
     }
 
     /// Videos, each of them followed by itself reversed in time where a caption can tell, with the same noise.

@@ -21,12 +21,18 @@ public struct UNetTrainingSettings: StageSettings {
     var subjectWeight = 4.0
     @Setting("share of the steps of the video phase whose timesteps are drawn high", in: 0...1) var highNoise = 0.5
     @Setting("the lowest of those timesteps", in: 0...999) var highNoiseFrom = 750
+    @Setting("share of the timesteps of single frames that are drawn from where shapes are decided", in: 0...1)
+    var shapeNoise = 0.5
+    @Setting("the lowest of those timesteps", in: 0...999) var shapeNoiseFrom = 150
+    @Setting("one above the highest of those timesteps", in: 1...1000) var shapeNoiseTo = 650
     @Setting("probability of the empty caption", in: 0...1) var textDropout = 0.1
     @Setting("share of the steps of the video phase that see single frames", in: 0...1) var frameShare = 0.2
     @Setting("frames in such a step", in: 1...4096) var frameBatch = 48
     @Setting("show each video reversed in time beside itself, where its caption can say so") var reversals = true
     @Setting("steps between sheets of samples, 0 for one in the end", in: 0...10_000_000) var previewEvery = 1000
-    @Setting("guidance of those samples", in: 1...100) var previewGuidance = 1.0
+    @Setting("samples that are judged each time", in: 1...10_000) var previewCount = 40
+    @Setting("guidance of those samples", in: 1...100) var previewGuidance = 2.0
+    @Setting("of that guidance, how much the deviation is brought back", in: 0...1) var previewRescale = 0.7
     @Setting("denoising steps of those samples", in: 1...1000) var previewSteps = 12
 
     /// The defaults.

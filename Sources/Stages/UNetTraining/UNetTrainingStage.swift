@@ -5,6 +5,7 @@ import Diffusion
 import Formats
 import Foundation
 import Layers
+import Logging
 import Media
 import Models
 import Pretraining
@@ -24,7 +25,7 @@ public struct UNetTrainingStage: Stage {
     /// Its name in pipeline files.
     public static let kind: StageKind = "unet-training"
     /// Raised whenever equal inputs would give another output.
-    public static let version = 1
+    public static let version = 2
     /// One line for people.
     public static let summary = "train a text-to-video UNet from scratch on latents of the procedural world"
     /// What it takes.
@@ -37,7 +38,7 @@ public struct UNetTrainingStage: Stage {
     /// What it gives.
     public static let outputs = [
         OutputPort("model", .model, help: "a UNet3DConditionModel folder and its scheduler"),
-        OutputPort("report", .trainingReport, help: "loss curve and sheets of samples"),
+        OutputPort("report", .trainingReport, help: "loss curve, sheets of samples, and what a judge saw in them"),
     ]
 
     /// The stage.
@@ -53,6 +54,12 @@ public struct UNetTrainingStage: Stage {
             if let odd = settings.channels.first(where: { $0 % part != 0 }) {
                 problems.append(StageProblem(.setting("channels"), "\(odd) is not a multiple of `\(name)`, \(part)"))
             }
+        }
+        if settings.shapeNoiseFrom >= settings.shapeNoiseTo {
+            problems.append(
+                StageProblem(
+                    .setting("shape-noise-from"),
+                    "\(settings.shapeNoiseFrom) is not below `shape-noise-to`, \(settings.shapeNoiseTo)"))
         }
         return problems
     }
@@ -79,8 +86,11 @@ public struct UNetTrainingStage: Stage {
         let autoencoder = try context.optionalInput("autoencoder").map {
             try AutoencoderKL(folder: ModelArtifact.folder($0))
         }
-        var training = Pretraining([weights], recipe: recipe.pretraining, draws: draws)
+        var training = Pretraining([weights], recipe: recipe.pretraining, draws: draws) { name in
+            settings.phase == .video || !TemporalLayersAtRest.isTemporal(name)
+        }
         let report = context.output("report")
+        var judged = JudgedSamples()
         try training.run(context, previewEvery: autoencoder == nil ? 0 : settings.previewEvery) { _, generator in
             let isImage = settings.phase == .image
             let seesFrames = isImage || generator.chance(settings.frameShare)
@@ -92,10 +102,14 @@ public struct UNetTrainingStage: Stage {
             return (loss, [])
         } preview: { step in
             guard let autoencoder else { return }
-            let videos = try Preview(settings, network: network, scheduler: scheduler, autoencoder: autoencoder)
-                .videos(text, shape: latents.values.shape, draws: draws, context)
-            try ContactSheet.write(videos, columns: 2, to: report.file("samples-\(step).png"))
+            let samples = try Preview(settings, network: network, scheduler: scheduler, autoencoder: autoencoder)
+                .samples(text, shape: latents.values.shape, draws: draws, context)
+            try ContactSheet.write(
+                samples.prefix(Preview.shown).map(\.frames), columns: 2, to: report.file("samples-\(step).png"))
+            judged.append(step: step, samples)
+            context.log.notice("\(judged.summary)")
         }
+        if autoencoder != nil { try judged.write(to: report) }
         let output = context.output("model")
         try ModelArtifact.write(
             weights, configuration: recipe.configuration, file: "diffusion_pytorch_model.safetensors", to: output)
@@ -124,10 +138,14 @@ struct TemporalLayersAtRest: WeightSource {
 
     init(_ base: RandomWeights) { self.base = base }
 
+    /// Whether a parameter belongs to a layer that a network of images leaves out.
+    static func isTemporal(_ name: String) -> Bool {
+        ["temp_attentions.", "temp_convs."].contains(where: name.contains) || name.hasPrefix("transformer_in.")
+    }
+
     func tensor(_ name: String, shape: [Int], initial: InitialWeights) -> Tensor {
         let isEnd =
             name.hasSuffix("proj_out.weight") || name.hasSuffix("proj_out.bias")
-        let isTemporal = name.contains("temp_attentions.") || name.hasPrefix("transformer_in.")
-        return isEnd && isTemporal ? Tensor(zeros: shape) : base.tensor(name, shape: shape, initial: initial)
+        return isEnd && Self.isTemporal(name) ? Tensor(zeros: shape) : base.tensor(name, shape: shape, initial: initial)
     }
 }

@@ -54,10 +54,10 @@ struct OpeningTests {
     @Test("a folder without weights says what was looked for, and what is there instead")
     func noWeights() throws {
         try withFolder { folder in
-            try Data([1]).write(to: folder.appending(path: "pytorch_model.bin"))
+            try Data([1]).write(to: folder.appending(path: "weights.h5"))
             let error = #expect(throws: CheckpointError.self) { try Checkpoint.open(folder) }
             let text = error?.description ?? ""
-            #expect(text.contains("model.safetensors") && text.contains("pytorch_model.bin"), "\(text)")
+            #expect(text.contains("model.safetensors") && text.contains("weights.h5"), "\(text)")
             let absent = folder.appending(path: "absent")
             #expect(throws: CheckpointError.missing(path: absent.path(percentEncoded: false))) {
                 try Checkpoint.open(absent)

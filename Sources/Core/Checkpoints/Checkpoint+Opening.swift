@@ -2,14 +2,21 @@ public import Foundation
 
 extension Checkpoint {
     /// What is looked for in a folder, first found first taken: what diffusers, transformers and peft write.
-    static let fileNames = ["diffusion_pytorch_model", "model", "pytorch_lora_weights"].flatMap { stem in
-        [
-            "\(stem).safetensors", "\(stem).safetensors.index.json", "\(stem).fp16.safetensors",
-            "\(stem).safetensors.index.fp16.json",
-        ]
-    }
+    ///
+    /// Safetensors before PyTorch's own.
+    static let fileNames =
+        ["diffusion_pytorch_model", "model", "pytorch_lora_weights"].flatMap { stem in
+            [
+                "\(stem).safetensors", "\(stem).safetensors.index.json", "\(stem).fp16.safetensors",
+                "\(stem).safetensors.index.fp16.json",
+            ]
+        }
+        + ["diffusion_pytorch_model", "pytorch_model", "pytorch_lora_weights", "open_clip_pytorch_model"].flatMap {
+            stem in
+            ["\(stem).bin", "\(stem).bin.index.json", "\(stem).fp16.bin"]
+        }
 
-    /// Opens a safetensors file, an index of shards, or a folder that holds one (see `fileNames`).
+    /// Opens a safetensors file, one of `torch.save`, an index of shards, or a folder that holds one (see `fileNames`).
     ///
     /// Reads headers only. Throws when there is none or a header is not sound.
     public static func open(_ url: URL) throws(CheckpointError) -> Checkpoint {
@@ -21,11 +28,33 @@ extension Checkpoint {
         let location = isFolder.boolValue ? try find(in: url) : url
         if location.pathExtension == "json" { return try sharded(location) }
         let file = try MappedFile(location)
-        let header = try SafetensorsHeader(of: file)
+        let (entries, metadata) = try contents(of: file)
         return Checkpoint(
-            location: location,
-            entries: Dictionary(uniqueKeysWithValues: header.lines.map { ($0.name, entry($0, header, file)) }),
-            metadata: header.metadata, files: [file.path: file])
+            location: location, entries: Dictionary(uniqueKeysWithValues: entries.map { ($0.name, $0) }),
+            metadata: metadata, files: [file.path: file])
+    }
+
+    /// What a file of either kind says of itself; its first bytes tell which it is.
+    private static func contents(
+        of file: MappedFile
+    ) throws(CheckpointError) -> (entries: [Entry], metadata: [String: String]) {
+        let first = file.read(0..<min(4, file.count)) { Array($0) }
+        if first == ZipDirectory.signature {
+            return (
+                try TorchFile(of: file).lines.map { line in
+                    Entry(
+                        name: line.name, type: line.type, shape: line.shape, count: line.count, file: file.path,
+                        bytes: line.bytes, strides: line.strides)
+                }, [:]
+            )
+        }
+        if first.starts(with: [0x80, 0x02]) {
+            throw .malformedTorchFile(
+                path: file.path,
+                reason: "it is of PyTorch before 1.6, which kept no archive: load it there and save it again")
+        }
+        let header = try SafetensorsHeader(of: file)
+        return (header.lines.map { entry($0, header, file) }, header.metadata)
     }
 
     private static func find(in folder: URL) throws(CheckpointError) -> URL {
@@ -62,12 +91,10 @@ extension Checkpoint {
                 throw .malformedIndex(path: path, reason: "'\(shard)' is not the name of a file beside it")
             }
             let file = try MappedFile(index.deletingLastPathComponent().appending(path: shard))
-            let header = try SafetensorsHeader(of: file)
+            let (all, notes) = try contents(of: file)
             files[file.path] = file
-            metadata.merge(header.metadata) { first, _ in first }
-            for line in header.lines where map[line.name] == shard {
-                entries[line.name] = entry(line, header, file)
-            }
+            metadata.merge(notes) { first, _ in first }
+            for entry in all where map[entry.name] == shard { entries[entry.name] = entry }
         }
         if let (name, shard) = map.filter({ entries[$0.key] == nil }).min(by: { $0.key < $1.key }) {
             throw .malformedIndex(path: path, reason: "tensor '\(name)' is not in \(shard)")

@@ -12,6 +12,8 @@ public enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible 
     case unwritable(path: String, reason: String)
     /// The file as a whole is not safetensors, or is cut off.
     case malformedFile(path: String, reason: String)
+    /// The file as a whole is none of `torch.save` that is read here.
+    case malformedTorchFile(path: String, reason: String)
     /// The header's entry of one tensor cannot be true.
     case malformedTensor(path: String, tensor: String, reason: String)
     /// The index of a sharded checkpoint cannot be true.
@@ -36,6 +38,8 @@ public enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible 
             "\(path): cannot be written: \(reason)"
         case .malformedFile(let path, let reason):
             "\(path): not a sound safetensors file: \(reason)"
+        case .malformedTorchFile(let path, let reason):
+            "\(path): not a PyTorch file of tensors that is read here: \(reason)"
         case .malformedTensor(let path, let tensor, let reason):
             "\(path): tensor '\(tensor)' is not sound: \(reason)"
         case .malformedIndex(let path, let reason):

@@ -125,13 +125,14 @@ import World
                 pixels: pixels, frames: 1, height: side, width: side, fps: 4, prompt: scenes[scene].caption)
         }
         let model = result.output("model")
+        let set = ModelSet(name: "captioning", folders: [.captioner: try #require(model.folder)])
         let bench = try StageBench()
         let captions = try #require(
             bench.run(
                 StageDescriptor(RecaptionStage.self),
                 ["captioner": "model"].merging(model.attributes.map ?? [:]) { $1 },
                 inputs: ["frames": [TinyParts.frames(clips, in: bench)]],
-                model: ModelSet(name: "captioning", folders: [.captioner: try #require(model.folder)]))["captions"])
+                model: set)["captions"])
         #expect(try Caption.read(captions).map(\.caption) == [0, 1].map { scenes[$0].denseCaption(frame: 0) })
     }
 

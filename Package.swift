@@ -87,6 +87,11 @@ let package = Package(
                 "Formats", "Pretraining", "World", "Models", "Objectives", "Layers", "Autograd", "Media", "Tensors",
             ]),
         .stage(
+            "CaptionerTraining",
+            [
+                "Formats", "Pretraining", "World", "Models", "Layers", "Autograd", "Media", "Checkpoints", "Tensors",
+            ]),
+        .stage(
             "MotionEncoderTraining",
             [
                 "Formats", "Pretraining", "World", "Models", "Objectives", "Layers", "Autograd", "Media", "Tensors",
@@ -162,7 +167,7 @@ extension [Target.Dependency] {
             "Formats", "FrameExtraction", "Recaption", "SpatialLoRATraining", "ImageEmbedding", "MotionTraining",
             "Sampling", "MetricScoring", "Command", "Pretraining", "WorldRendering", "AutoencoderTraining",
             "LatentEncoding", "UNetTraining", "CLIPTraining", "MotionEncoderTraining", "ModelAssembly",
-            "WorldClips", "SceneJudging",
+            "WorldClips", "SceneJudging", "CaptionerTraining",
         ]
     }
 }

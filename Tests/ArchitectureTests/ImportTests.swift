@@ -17,7 +17,7 @@ private let systemOfFlow = ["CZstd", "CCrypto"]
 private let stages = [
     "Formats", "FrameExtraction", "Recaption", "SpatialLoRATraining", "ImageEmbedding", "MotionTraining", "Sampling",
     "MetricScoring", "Command", "Pretraining", "WorldRendering", "WorldClips", "AutoencoderTraining", "CLIPTraining",
-    "MotionEncoderTraining", "LatentEncoding", "UNetTraining", "ModelAssembly", "SceneJudging",
+    "MotionEncoderTraining", "LatentEncoding", "UNetTraining", "ModelAssembly", "SceneJudging", "CaptionerTraining",
 ]
 /// What stages share: what is inside artifacts, and how networks are trained from nothing.
 ///

@@ -42,7 +42,7 @@ struct TorchFileTests {
             try FileManager.default.copyItem(
                 at: Self.folder.appending(path: "module.bin"), to: folder.appending(path: "pytorch_model.bin"))
             #expect(try Checkpoint.open(folder).names == ["bias", "weight"])
-            try write(["t": Tensor([1], [2])], "model.safetensors", folder)
+            try SafetensorsFile.write(["t": Tensor([1], [2])], to: folder.appending(path: "model.safetensors"))
             #expect(try Checkpoint.open(folder).names == ["t"])
         }
     }

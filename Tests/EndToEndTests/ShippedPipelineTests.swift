@@ -57,7 +57,8 @@ struct ShippedPipelineTests {
             "autoencoder.steps=1", "autoencoder.batch=2", "autoencoder.held-out-videos=2", "clip.steps=1",
             "clip.batch=8", "clip.window-batch=8", "clip.group=4", "clip.held-out-videos=2", "motion-encoder.steps=1",
             "motion-encoder.batch=4", "image-unet.steps=1", "image-unet.batch=2", "image-unet.preview-steps=1",
-            "unet.steps=1", "unet.batch=2", "unet.frame-batch=2", "unet.preview-steps=1",
+            "unet.steps=1", "unet.batch=2", "unet.frame-batch=2", "unet.preview-steps=1", "captioner.steps=1",
+            "captioner.batch=2", "captioner.held-out-videos=2",
         ]
         let settings = (scenes + training).flatMap { ["--set", $0] }
         let trained = try workspace.run(Workspace.binary, ["run", "tiny.yaml", "--quiet"] + settings)

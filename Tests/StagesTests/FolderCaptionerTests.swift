@@ -124,6 +124,9 @@ struct FolderCaptionerTests {
         #expect(try problems(nil).map(\.subject) == [.model(nil)])
         #expect(try problems(ModelSet(name: "empty", folders: [:])).map(\.subject) == [.model(.captioner)])
         #expect(try problems(model, ["chat": "no picture: {question}"]).map(\.subject) == [.setting("chat")])
+        let twice = try problems(model, ["chat": "<image> {question} {question}"]).first
+        #expect(twice?.subject == .setting("chat"))
+        #expect(try problems(model, ["chat": "<image> tell"]).isEmpty)
         let other = try modelSet(in: bench, imageID: 5)
         #expect(try problems(other).first?.message.contains("its tokenizer's <image> is") == true)
         let folder = try #require(model.folders[.captioner])

@@ -1,5 +1,6 @@
 import Artifacts
 import Autograd
+import CaptionerTraining
 import Checkpoints
 import Foundation
 import Formats
@@ -111,6 +112,42 @@ import World
             "inference-steps": .int(1), "guidance": .double(2),
         ]).output("videos")
         #expect(try SampledVideo.read(videos).count == 1)
+    }
+
+    @Test func `a captioner comes with what it is to be told`() throws {
+        var inputs = try parts()
+        let captioners = try StageRoom(CaptionerTrainingStage.self)
+        let trained = try captioners.run(
+            ["steps": .int(1), "batch": .int(2), "held-out-videos": .int(1), "chat": "<image> \"say\""],
+            inputs: [
+                "scenes": captioners.scenes("scenes", WorldScenes.videos(2)),
+                "clip": TrainedParts.clip(in: captioners),
+            ]
+        ).output("model")
+        func yaml(_ captioner: InputArtifact) throws -> (String, [ModelPart: URL]) {
+            inputs["captioner"] = [captioner]
+            let set = try #require(bench.run(stage, inputs: inputs)["model"])
+            return (
+                try String(contentsOf: #require(set.files["model.yaml"]), encoding: .utf8), try folders(set)
+            )
+        }
+        let (text, folders) = try yaml(trained)
+        #expect(
+            text.contains(
+                """
+
+                captioner: captioner
+                recommended:
+                  frame-extraction: {frames: 8, size: [32, 32], fps: 4}
+                  recaption: {captioner: model, chat: "<image> \\"say\\"", maximum-tokens: 32}
+                  spatial-lora-training: {
+                """))
+        #expect(checkModel(ModelSet(name: "small", folders: folders), parts: [.captioner]).map(\.message) == [])
+        // One of the user's own says nothing of how it was trained.
+        let own = InputArtifact(
+            digest: trained.digest, kind: trained.kind, files: trained.files, folder: trained.folder,
+            attributes: .null)
+        #expect(try yaml(own).0.contains("\n  recaption: {captioner: model}\n  spatial"))
     }
 
     @Test func `without reports the card claims no measurements`() throws {

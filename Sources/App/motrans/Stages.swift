@@ -1,5 +1,6 @@
 import AutoencoderTraining
 import CLIPTraining
+import CaptionerTraining
 import Command
 import FrameExtraction
 import ImageEmbedding
@@ -37,5 +38,6 @@ enum Stages {
         StageDescriptor(SceneJudgingStage.self),
         StageDescriptor(CLIPTrainingStage.self),
         StageDescriptor(MotionEncoderTrainingStage.self),
+        StageDescriptor(CaptionerTrainingStage.self),
     ])
 }

@@ -155,31 +155,3 @@ struct PairSampler {
         }
     }
 }
-
-extension Frames {
-    /// Left and right exchanged.
-    func mirrored() -> Frames {
-        var mirrored: [UInt8] = []
-        mirrored.reserveCapacity(bytes.count)
-        for row in 0..<count * height {
-            for column in (0..<width).reversed() {
-                let start = (row * width + column) * 3
-                mirrored.append(bytes[start])
-                mirrored.append(bytes[start + 1])
-                mirrored.append(bytes[start + 2])
-            }
-        }
-        return Frames(count: count, height: height, width: width, bytes: mirrored)
-    }
-}
-
-/// Subjects, colours and places by number.
-enum Attributes {
-    static let subjects = Subject.allCases
-    static let colours = Colour.allCases
-    static let places = Place.allCases
-
-    static func index(_ subject: Subject) -> Int { subjects.firstIndex(of: subject) ?? 0 }
-    static func index(_ colour: Colour) -> Int { colours.firstIndex(of: colour) ?? 0 }
-    static func index(_ place: Place) -> Int { places.firstIndex(of: place) ?? 0 }
-}

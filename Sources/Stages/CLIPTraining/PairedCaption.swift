@@ -1,4 +1,5 @@
 import Formats
+import Pretraining
 import Tensors
 import World
 
@@ -15,7 +16,7 @@ struct PairedCaption: Equatable {
 
     /// One of the captions that the mixture has for a frame of a scene.
     static func drawn(for scene: Scene, frame: Int, using generator: inout Generator) -> PairedCaption {
-        let saysMotion = WorldTokens.motions.contains(scene.motion)
+        let saysMotion = WorldVocabulary.motions.contains(scene.motion)
         func caption(colour: Bool, motion: Bool, place: Bool) -> PairedCaption {
             PairedCaption(
                 text: scene.caption(colour: colour, motion: motion && saysMotion, place: place),
@@ -84,8 +85,6 @@ struct FrameView {
     var denseCaption: String? {
         guard square == nil else { return nil }
         let told = scene.denseCaption(frame: frame)
-        guard isMirrored else { return told }
-        return told.split(separator: " ").map { $0 == "left" ? "right" : $0 == "right" ? "left" : $0 }
-            .joined(separator: " ")
+        return isMirrored ? WorldVocabulary.mirrored(told) : told
     }
 }

@@ -1,5 +1,5 @@
 import Models
-import World
+import Pretraining
 
 /// Captions of the world to token ids, word by word: each of its words is one token.
 struct WorldTokens: Sendable {
@@ -15,10 +15,10 @@ struct WorldTokens: Sendable {
     init(_ tokenizer: CLIPTokenizer) {
         (startID, endID, padID) = (tokenizer.startID, tokenizer.endID, tokenizer.padID)
         ids = Dictionary(
-            uniqueKeysWithValues: Self.words.map { word in
-                let encoding = tokenizer.encoding(String(word))
+            uniqueKeysWithValues: WorldVocabulary.words.map { word in
+                let encoding = tokenizer.encoding(word)
                 precondition(encoding.contentCount == 1, "'\(word)' of the world is \(encoding.contentCount) tokens")
-                return (word, encoding.ids[1])
+                return (word[...], encoding.ids[1])
             })
         known = Set(Array(ids.values) + [startID, endID, padID]).sorted()
         classes = Dictionary(uniqueKeysWithValues: known.enumerated().map { ($1, $0) })
@@ -44,15 +44,4 @@ struct WorldTokens: Sendable {
     func classes(_ rows: [[Int]]) -> [Int] {
         rows.flatMap { $0.map { id in classes[id] ?? 0 } }
     }
-
-    private static let words: Set<Substring> = {
-        let phrases =
-            ["a is at small medium large top bottom left middle right"] + Colour.allCases.map(\.rawValue)
-            + Subject.allCases.flatMap { [$0.rawValue, $0.detail] }
-            + Place.allCases.flatMap { [$0.phrase, $0.detail] } + motions.map(\.name)
-        return Set(phrases.flatMap { $0.split(separator: " ") })
-    }()
-
-    /// The motions that a caption can name; a random path has no word.
-    static let motions = Set(Motion.base + Motion.heldOut + Motion.extra)
 }

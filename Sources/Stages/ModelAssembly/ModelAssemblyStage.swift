@@ -38,7 +38,7 @@ public struct ModelAssemblyStage: Stage {
     /// Its name in pipeline files.
     public static let kind: StageKind = "model-assembly"
     /// Raised whenever equal inputs would give another output.
-    public static let version = 3
+    public static let version = 4
     /// One line for people.
     public static let summary = "put trained networks together into a model set, with a card"
     /// What it takes.
@@ -85,7 +85,7 @@ public struct ModelAssemblyStage: Stage {
         let captioner = context.optionalInput("captioner")
         if let captioner { try writer.copy(captioner, to: "captioner", weights: "model.safetensors") }
         try writer.text(ModelCard.index, to: "model_index.json")
-        try writer.text(ModelCard.set(settings, hasCaptioner: captioner != nil), to: "model.yaml")
+        try writer.text(ModelCard.set(settings, captioner: captioner), to: "model.yaml")
         try writer.text(try ModelCard(settings, context).text, to: "README.md")
     }
 }

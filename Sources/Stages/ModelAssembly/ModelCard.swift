@@ -71,7 +71,7 @@ struct ModelCard {
     }
 
     /// `model.yaml`.
-    static func set(_ settings: ModelAssemblyStage.Settings, hasCaptioner: Bool) -> String {
+    static func set(_ settings: ModelAssemblyStage.Settings, captioner: InputArtifact?) -> String {
         let side = settings.side
         let training = "rank: \(settings.rank), learning-rate: \(settings.learningRate), gradient-clip: 1"
         let video =
@@ -87,12 +87,24 @@ struct ModelCard {
             scheduler: scheduler
             image-encoder: image_encoder
             video-encoder: video_encoder
-            \(hasCaptioner ? "captioner: captioner\n" : "")recommended:
+            \(captioner == nil ? "" : "captioner: captioner\n")recommended:
               frame-extraction: {frames: \(settings.frames), size: [\(side), \(side)], fps: \(settings.fps)}
+            \(captioner.map { "  recaption: {\(recaption($0))}\n" } ?? "")\
               spatial-lora-training: {steps: \(settings.appearanceSteps), \(training)}
               motion-training: {steps: \(settings.motionSteps), \(training)}
               sampling: {guidance: \(settings.guidance), guidance-rescale: \(settings.guidanceRescale), \(video)}
             """
+    }
+
+    /// That captions are the captioner's, and what it was told when it was trained, if it says so.
+    private static func recaption(_ captioner: InputArtifact) -> String {
+        var settings = ["captioner: model"]
+        if let chat = captioner.attributes["chat"]?.string {
+            let escaped = chat.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+            settings.append("chat: \"\(escaped)\"")
+        }
+        if let tokens = captioner.attributes["maximum-tokens"]?.int { settings.append("maximum-tokens: \(tokens)") }
+        return settings.joined(separator: ", ")
     }
 
     /// `model_index.json`: diffusers opens the folder as a pipeline.

@@ -58,24 +58,33 @@ public struct Pretraining {
     private let draws: TrainingDraws
     private let variables: [Variable]
     private var groups: [TrainedGroup]
+    /// Of each group, the share of the learning rate that it has.
+    private let rates: [Double]
     private var average: MovingAverage
     /// The loss of every step so far, and what else was read.
     public private(set) var curve = LossCurve()
 
     /// A training of the parameters of some networks, before its first step.
     ///
-    /// - Parameter trains: whether the parameter of this name is trained; the others stay as they are, undecayed.
+    /// - Parameter rate: the share of the learning rate that the parameter of a name has: less than 1 for those that
+    ///   begin with what another training gave them, 0 for those that stay as they are.
     public init(
-        _ networks: [Weights], recipe: Recipe, draws: TrainingDraws, trains: (String) -> Bool = { _ in true }
+        _ networks: [Weights], recipe: Recipe, draws: TrainingDraws, rate: (_ name: String) -> Double = { _ in 1 }
     ) {
         self.recipe = recipe
         self.draws = draws
-        variables = networks.flatMap(\.parameters).filter { trains($0.name) }.compactMap(\.variable)
-        let matrices = variables.filter { $0.shape.count > 1 }
-        let vectors = variables.filter { $0.shape.count <= 1 }
-        groups = [(matrices, recipe.weightDecay), (vectors, 0)].map { variables, decay in
-            TrainedGroup(
-                variables, learningRate: recipe.learningRate, weightDecay: decay, betas: recipe.betas, epsilon: 1e-8)
+        let parameters = networks.flatMap(\.parameters).compactMap { parameter in
+            parameter.variable.map { (variable: $0, rate: rate(parameter.name)) }
+        }.filter { $0.rate > 0 }
+        variables = parameters.map(\.variable)
+        let shares = Set(parameters.map(\.rate)).sorted(by: >)
+        let kinds = [true, false].flatMap { isMatrix in shares.map { (isMatrix: isMatrix, rate: $0) } }
+        rates = kinds.map(\.rate)
+        groups = kinds.map { kind in
+            let alike = parameters.filter { $0.rate == kind.rate && ($0.variable.shape.count > 1) == kind.isMatrix }
+            return TrainedGroup(
+                alike.map(\.variable), learningRate: recipe.learningRate * kind.rate,
+                weightDecay: kind.isMatrix ? recipe.weightDecay : 0, betas: recipe.betas, epsilon: 1e-8)
         }
         average = MovingAverage(of: variables, decay: Float(recipe.averageDecay))
     }
@@ -96,7 +105,7 @@ public struct Pretraining {
             try context.checkCancellation()
             let span = Trace.unit("training step")
             defer { span.end() }
-            for index in groups.indices { groups[index].learningRate = recipe.learningRate(at: step) }
+            for index in groups.indices { groups[index].learningRate = recipe.learningRate(at: step) * rates[index] }
             var generator = draws.step(step)
             let forward = Trace.phase("forward")
             let (loss, readings) = try objective(step, &generator)

@@ -29,8 +29,11 @@ struct FolderCaptioner {
     }
 
     /// What is wrong with a chat.
+    ///
+    /// It need not have a question: a captioner may be one that is always told the same.
     static func problem(_ chat: String) -> RecaptionError? {
-        [image, question].first { chat.ranges(of: $0).count != 1 }.map { RecaptionError.noPlace(for: $0) }
+        if chat.ranges(of: image).count != 1 { return .noPlace(for: image) }
+        return chat.ranges(of: question).count > 1 ? .noPlace(for: question) : nil
     }
 
     /// Asks about a picture; greedy, so equal pictures and questions have equal answers.

@@ -71,7 +71,9 @@ public struct RecaptionStage: Stage {
         @Setting("words that a caption may have", in: 1...1000) var maximumWords = 50
         @Setting("what the captioner is asked; {prompt} and {words} are filled in")
         var instruction = RecaptionStage.instruction
-        @Setting("what the model set's captioner reads; {question} is filled in, and its picture stands at <image>")
+        @Setting(
+            "what the model set's captioner reads: its picture stands at <image>, and what it is asked at {question}, if "
+                + "that is there")
         var chat = RecaptionStage.chat
         @Setting("what the model set's captioner sees of a picture that is no square") var picture = Picture.whole
         @Setting("tokens after which the model set's captioner is cut off", in: 1...2000) var maximumTokens = 150

@@ -87,7 +87,7 @@ public struct UNetTrainingStage: Stage {
             try AutoencoderKL(folder: ModelArtifact.folder($0))
         }
         var training = Pretraining([weights], recipe: recipe.pretraining, draws: draws) { name in
-            settings.phase == .video || !TemporalLayersAtRest.isTemporal(name)
+            settings.phase == .video || !TemporalLayersAtRest.isTemporal(name) ? 1 : 0
         }
         let report = context.output("report")
         var judged = JudgedSamples()

@@ -95,6 +95,10 @@ import World
         #expect(try states == model.imageEncoder().text([ids]).value)
 
         let yaml = try String(contentsOf: #require(set.files["model.yaml"]), encoding: .utf8)
+        #expect(
+            yaml.contains(
+                "motion-training: {steps: 200, rank: 16, gradient-clip: 1, learning-rate: 0.005, schedule: cosine, "
+                    + "injector-learning-rate: 0.0001, normalize-image-embedding: true}\n"))
         #expect(yaml.contains("name: small\n") && yaml.contains("width: 32, height: 32, fps: 4, enlarge: 2}\n"))
         let card = try String(contentsOf: #require(set.files["README.md"]), encoding: .utf8)
         #expect(
@@ -128,7 +132,7 @@ import World
             inputs["captioner"] = [captioner]
             let set = try #require(bench.run(stage, inputs: inputs)["model"])
             return (
-                try String(contentsOf: #require(set.files["model.yaml"]), encoding: .utf8), try folders(set)
+                try String(contentsOf: #require(set.files["model.yaml"]), encoding: .utf8), try self.folders(set)
             )
         }
         let (text, folders) = try yaml(trained)

@@ -5,11 +5,12 @@ import Formats
 import Foundation
 import Layers
 import Models
-import MotionTraining
 import SpatialLoRATraining
 import StageKit
 import Tensors
 import Testing
+
+@testable import MotionTraining
 
 @Suite struct MotionTrainingTests {
     private let room: StageRoom
@@ -129,6 +130,27 @@ import Testing
             try ClipEmbeddings.write(TrainingWorld.embeddings([TrainingWorld.clip(frames: 2)]), to: $0)
         }
         #expect(throws: TrainingError.self) { try room.run(["steps": .int(1)], inputs: wrong) }
+    }
+
+    @Test func `the learning rate is let down along a cosine where that is asked for`() throws {
+        typealias Schedule = MotionTrainingSettings.Schedule
+        #expect([0, 1, 2, 3].map { Schedule.constant.share(at: $0, of: 4) } == [1, 1, 1, 1])
+        let cosine = [0, 1, 2, 3].map { Schedule.cosine.share(at: $0, of: 4) }
+        #expect(zip(cosine, [1, 0.853_553, 0.5, 0.146_447]).allSatisfy { abs($0 - $1) < 1e-6 })
+
+        // AdamW moves a number by at most about the rate in a step, and by just that in the first.
+        let inputs = try inputs(clips, withEmbeddings: false)
+        func moved(_ steps: Int, _ schedule: Value) throws -> Float {
+            let settings: [String: Value] = [
+                "steps": .int(steps), "rank": .int(2), "injector": false, "enhancer": false, "schedule": schedule,
+                "learning-rate": .double(1e-3), "weight-decay": .double(0),
+            ]
+            let factors = try adapter(room.run(settings, inputs: inputs)).temporalLoRA?.factors ?? []
+            return factors.flatMap(\.up.value.values).map(abs).max() ?? 0
+        }
+        #expect(try moved(1, "constant") == moved(1, "cosine"))
+        let (constant, lowered) = (try moved(2, "constant"), try moved(2, "cosine"))
+        #expect(constant > 1.8e-3 && (1e-3...1.52e-3).contains(lowered))
     }
 
     @Test func `cancellation stops it within a step`() throws {

@@ -73,7 +73,10 @@ struct ModelCard {
     /// `model.yaml`.
     static func set(_ settings: ModelAssemblyStage.Settings, captioner: InputArtifact?) -> String {
         let side = settings.side
-        let training = "rank: \(settings.rank), learning-rate: \(settings.learningRate), gradient-clip: 1"
+        let training = "rank: \(settings.rank), gradient-clip: 1"
+        let motion =
+            "learning-rate: \(settings.motionLearningRate), schedule: cosine, injector-learning-rate: "
+            + "\(settings.injectorLearningRate), normalize-image-embedding: true"
         let video =
             "inference-steps: \(settings.inferenceSteps), frames: \(settings.frames), width: \(side), height: \(side), "
             + "fps: \(settings.fps), enlarge: \(settings.enlarge)"
@@ -90,8 +93,8 @@ struct ModelCard {
             \(captioner == nil ? "" : "captioner: captioner\n")recommended:
               frame-extraction: {frames: \(settings.frames), size: [\(side), \(side)], fps: \(settings.fps)}
             \(captioner.map { "  recaption: {\(recaption($0))}\n" } ?? "")\
-              spatial-lora-training: {steps: \(settings.appearanceSteps), \(training)}
-              motion-training: {steps: \(settings.motionSteps), \(training)}
+              spatial-lora-training: {steps: \(settings.appearanceSteps), \(training), learning-rate: \(settings.learningRate)}
+              motion-training: {steps: \(settings.motionSteps), \(training), \(motion)}
               sampling: {guidance: \(settings.guidance), guidance-rescale: \(settings.guidanceRescale), \(video)}
             """
     }

@@ -20,6 +20,8 @@ struct MotionTrainer {
     private let injector: AppearanceInjector?
     private let enhancer: MotionEnhancer?
     private var groups: [TrainedGroup]
+    /// The learning rates that the groups begin with.
+    private let rates: [Double]
 
     init(
         unet: UNet3DConditionModel, schedule: NoiseSchedule, spatial: SpatialLoRAs?, examples: Examples,
@@ -64,6 +66,7 @@ struct MotionTrainer {
             group((temporal?.variables ?? []) + (enhancer?.variables ?? []), settings.learningRate),
             group(injector?.variables ?? [], settings.injectorLearningRate ?? settings.learningRate),
         ].filter { !$0.variables.isEmpty }
+        rates = groups.map(\.learningRate)
     }
 
     /// How many numbers are trained.
@@ -81,6 +84,8 @@ struct MotionTrainer {
             let timestep = generator.integer(below: schedule.count)
             let isLast = step == settings.steps - 1
             let levels = isLast && injector != nil ? InjectionLevels() : nil
+            let share = settings.schedule.share(at: step, of: settings.steps)
+            for index in groups.indices { groups[index].learningRate = rates[index] * share }
             let losses = losses(clip, timestep, &generator, levels)
             let total = losses.dropFirst().reduce(losses[0].weighted) { $0 + $1.weighted }
             let result = try trainStep(&groups, loss: total, clip: settings.gradientClip, step: step + 1)

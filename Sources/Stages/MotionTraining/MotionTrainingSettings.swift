@@ -1,5 +1,6 @@
 import Diffusion
 import Formats
+import Foundation
 import Layers
 public import StageKit
 import Tensors
@@ -14,7 +15,9 @@ public struct MotionTrainingSettings: StageSettings {
     @Setting("seed of every random draw") var seed = 0
     @Setting("optimiser steps", in: 1...10_000_000) var steps = 600
     @Setting("rank of the temporal LoRA", in: 1...4096) var rank = 32
-    @Setting("AdamW's learning rate, constant", in: 0...1) var learningRate = 5e-4
+    @Setting("AdamW's learning rate", in: 0...1) var learningRate = 5e-4
+    @Setting("the learning rate over the steps: constant, or let down to 0 along a cosine") var schedule =
+        Schedule.constant
     @Setting("the learning rate of the appearance injector; without it as the others", in: 0...1)
     var injectorLearningRate: Double? = nil
     @Setting("AdamW's weight decay; without it 1e-2 for one clip, 1e-4 for several", in: 0...1)
@@ -56,6 +59,17 @@ public struct MotionTrainingSettings: StageSettings {
 
     /// The defaults: the paper's.
     public init() {}
+
+    /// How the learning rate goes over the steps.
+    public enum Schedule: String, SettingChoice {
+        case constant
+        case cosine
+
+        /// The share of the learning rate that a step has, counted from 0.
+        func share(at step: Int, of steps: Int) -> Double {
+            self == .constant ? 1 : 0.5 * (1 + cos(Double.pi * Double(step) / Double(max(1, steps))))
+        }
+    }
 
     /// Where the injector's rows go in.
     public enum InjectPoint: String, SettingChoice {

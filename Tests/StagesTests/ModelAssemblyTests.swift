@@ -97,7 +97,7 @@ import World
         let yaml = try String(contentsOf: #require(set.files["model.yaml"]), encoding: .utf8)
         #expect(
             yaml.contains(
-                "motion-training: {steps: 200, rank: 16, gradient-clip: 1, learning-rate: 0.005, schedule: cosine, "
+                "motion-training: {steps: 400, rank: 16, gradient-clip: 1, learning-rate: 0.005, schedule: cosine, high-noise: 0.5, "
                     + "injector-learning-rate: 0.0001, normalize-image-embedding: true}\n"))
         #expect(yaml.contains("name: small\n") && yaml.contains("width: 32, height: 32, fps: 4, enlarge: 2}\n"))
         let card = try String(contentsOf: #require(set.files["README.md"]), encoding: .utf8)

@@ -12,15 +12,16 @@ public struct ModelAssemblyStage: Stage {
     public struct Settings: StageSettings {
         @Setting("the name of the set") var name = "tiny"
         @Setting("how numbers are stored") var storage = StoredAs.float16
-        @Setting("guidance that suits the set", in: 1...100) var guidance = 2.0
+        @Setting("guidance that suits the set", in: 1...100) var guidance = 4.0
         @Setting("how far that is brought back to the prompt\'s own contrast", in: 0...1) var guidanceRescale = 0.7
         @Setting("rank of LoRAs that suits the set", in: 1...4096) var rank = 16
         @Setting("learning rate of the appearance stage that suits the set", in: 0...1) var learningRate = 2e-3
         @Setting("learning rate of the motion stage that suits the set, let down to 0 along a cosine", in: 0...1)
         var motionLearningRate = 5e-3
+        @Setting("share of its steps whose timestep is drawn high", in: 0...1) var highNoise = 0.5
         @Setting("learning rate of its appearance injector", in: 0...1) var injectorLearningRate = 1e-4
         @Setting("steps of the appearance stage that suit the set", in: 1...1_000_000) var appearanceSteps = 60
-        @Setting("steps of the motion stage that suit the set", in: 1...1_000_000) var motionSteps = 200
+        @Setting("steps of the motion stage that suit the set", in: 1...1_000_000) var motionSteps = 400
         @Setting("denoising steps that suit the set", in: 1...1000) var inferenceSteps = 20
         @Setting("side of its frames", in: 8...4096) var side = 32
         @Setting("frames of its videos", in: 1...1024) var frames = 8

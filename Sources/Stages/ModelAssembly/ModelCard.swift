@@ -75,8 +75,8 @@ struct ModelCard {
         let side = settings.side
         let training = "rank: \(settings.rank), gradient-clip: 1"
         let motion =
-            "learning-rate: \(settings.motionLearningRate), schedule: cosine, injector-learning-rate: "
-            + "\(settings.injectorLearningRate), normalize-image-embedding: true"
+            "learning-rate: \(settings.motionLearningRate), schedule: cosine, high-noise: \(settings.highNoise), "
+            + "injector-learning-rate: \(settings.injectorLearningRate), normalize-image-embedding: true"
         let video =
             "inference-steps: \(settings.inferenceSteps), frames: \(settings.frames), width: \(side), height: \(side), "
             + "fps: \(settings.fps), enlarge: \(settings.enlarge)"

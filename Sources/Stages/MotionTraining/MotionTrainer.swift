@@ -81,7 +81,7 @@ struct MotionTrainer {
             defer { span.end() }
             var generator = draws.step(step)
             let clip = draws.clip(at: step, of: examples.all.count)
-            let timestep = generator.integer(below: schedule.count)
+            let timestep = timestep(using: &generator)
             let isLast = step == settings.steps - 1
             let levels = isLast && injector != nil ? InjectionLevels() : nil
             let share = settings.schedule.share(at: step, of: settings.steps)
@@ -102,6 +102,15 @@ struct MotionTrainer {
             if let ratio = levels?.largest { report(ratio, context) }
         }
         return record
+    }
+
+    /// Uniform over the schedule, or over its noisy end.
+    private func timestep(using generator: inout Generator) -> Int {
+        guard settings.highNoise > 0, generator.chance(settings.highNoise) else {
+            return generator.integer(below: schedule.count)
+        }
+        let low = min(settings.highNoiseFrom, schedule.count - 1)
+        return low + generator.integer(below: schedule.count - low)
     }
 
     /// What sampling gets.

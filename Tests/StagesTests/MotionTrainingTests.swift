@@ -142,7 +142,8 @@ import Testing
         let inputs = try inputs(clips, withEmbeddings: false)
         func moved(_ steps: Int, _ schedule: Value) throws -> Float {
             let settings: [String: Value] = [
-                "steps": .int(steps), "rank": .int(2), "injector": false, "enhancer": false, "schedule": schedule,
+                "steps": .int(steps), "rank": .int(2), "injector": .bool(false), "enhancer": .bool(false),
+                "schedule": schedule,
                 "learning-rate": .double(1e-3), "weight-decay": .double(0),
             ]
             let factors = try adapter(room.run(settings, inputs: inputs)).temporalLoRA?.factors ?? []

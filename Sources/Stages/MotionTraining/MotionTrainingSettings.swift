@@ -49,7 +49,8 @@ public struct MotionTrainingSettings: StageSettings {
     @Setting("weight of mean((ε̂ - ε)²) in the loss", in: 0...1_000_000) var plainWeight = 1.0
     @Setting("weight of MotionDirector's appearance-debiased loss", in: 0...1_000_000) var debiasedWeight = 0.0
     @Setting("β of the appearance-debiased loss", in: 0...1000) var debiasedBeta = 1.0
-    @Setting("share of the steps whose timestep is drawn high, where a motion is decided", in: 0...1) var highNoise = 0.0
+    @Setting("share of the steps whose timestep is drawn high, where a motion is decided", in: 0...1) var highNoise =
+        0.0
     @Setting("the lowest of those timesteps", in: 0...999) var highNoiseFrom = 700
     @Setting("probability that a step sees the empty prompt", in: 0...1) var textDropout = 0.0
     @Setting("how much noise common to a channel is added to the noise", in: 0...1) var offsetNoise = 0.0

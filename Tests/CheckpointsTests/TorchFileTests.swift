@@ -144,7 +144,7 @@ struct PickleTests {
             (ascii("."), "0 values are left"), (ascii("NN."), "2 values are left"), (ascii("N"), "cut off"),
             ([], "cut off"),
             (ascii("N.N"), "1 bytes follow"), (ascii("R."), "stack is empty"), (ascii("t."), "no mark"),
-            (ascii("Na."), "stack is empty"), (ascii("NNa."), "no list"), (ascii("NNNs."), "no dictionary"),
+            (ascii("Na."), "no list"), (ascii("NNa."), "no list"), (ascii("NNNs."), "no dictionary"),
             (ascii("}(Nu."), "a key has no value"), (ascii("(N."), "1 values are left"),
             (ascii("(a"), "stack is empty"),
             (ascii("h") + [3], "recalls 3"), (ascii("q") + [3], "stack is empty"), (ascii("NQ."), "no storage"),

@@ -4,7 +4,7 @@ PACKAGES = libsqlite3-dev libopenblas-dev libavformat-dev libavcodec-dev libavut
            libzstd-dev libssl-dev pkg-config
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 MOTRANS = .build/release/motrans
-PIPELINE = pipelines/zigzagging.yaml
+PIPELINE = pipelines/jumping.yaml
 TRACED = pipelines/turn-box.yaml
 
 PAGE = docs/one-training-step.md

@@ -71,6 +71,17 @@ struct TorchFileTests {
         #expect("\(legacy, default: "")".contains("before 1.6") && "\(legacy, default: "")".contains("save it again"))
     }
 
+    @Test("a safetensors file whose header has 640 bytes, 0x0280, is none of before 1.6")
+    func headerLength() throws {
+        try withFolder { folder in
+            let entry = #"{"t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#
+            let header = entry + String(repeating: " ", count: 640 - entry.utf8.count)
+            let file = folder.appending(path: "t.safetensors")
+            try (Data([0x80, 0x02, 0, 0, 0, 0, 0, 0]) + Data(header.utf8) + Data([0, 0, 0x80, 0x3F])).write(to: file)
+            #expect(try Checkpoint.open(file).tensor("t").values == [1])
+        }
+    }
+
     @Test("cut off anywhere, a file is refused")
     func truncated() throws {
         let whole = try Data(contentsOf: Self.folder.appending(path: "module.bin"))
@@ -150,7 +161,7 @@ struct PickleTests {
             (ascii("h") + [3], "recalls 3"), (ascii("q") + [3], "stack is empty"), (ascii("NQ."), "no storage"),
             (ascii("NNb."), "attributes of what is no dictionary"), (ascii("NNR."), "no function"),
             (ascii("X") + [0xFF, 0xFF, 0xFF, 0xFF], "cut off"), (ascii("X") + [1, 0, 0, 0, 0xFF], "not UTF-8"),
-            ([0x8A, 9, 1, 1, 1, 1, 1, 1, 1, 1, 1], "9 bytes"), ([0x80, 5], "protocol 5"),
+            ([0x80, 5], "pickle protocol 5"),
             (ascii("ctorch\nFloatStorage\n)R."), "calls the name of a storage"),
             (ascii("ctorch._utils\n_rebuild_tensor_v2\n)R."), "not made of a storage"),
             (ascii("ctorch._utils\n_rebuild_parameter\nN") + [0x85] + ascii("R."), "no tensor"),
@@ -257,9 +268,10 @@ struct ZipDirectoryTests {
             (file(pickle(storage: huge)), "takes"), (file(pickle(key: "../0")), "is not in the file"),
             (file(pickle(offset: 1)), "beyond its storage"), (file(pickle(offset: -1)), "too large or negative"),
             (file(pickle(shape: [huge, huge])), "too large"), (file(pickle(shape: [3, 2])), "beyond its storage"),
+            (file(pickle(shape: [Int](repeating: 1, count: 65), strides: [Int](repeating: 1, count: 65))), "64 axes"),
             (file(pickle(strides: [huge, 1])), "beyond its storage"), (file(pickle(strides: [-1, 1])), "negative"),
             // A broadcast view is small in the file and endless in memory.
-            (file(pickle(shape: [1 << 40, 2], strides: [0, 1])), "beyond its storage"),
+            (file(pickle(shape: [1 << 40, 2], strides: [0, 1])), "repeats the 4 elements"),
             (file(pickle(offset: Int.max)), "too large"), (file(pickle(names: ["t", "t"])), "the name occurs twice"),
             (file(Array("N.".utf8)), "neither a dictionary nor a list"),
         ] {
@@ -287,7 +299,8 @@ struct ZipDirectoryTests {
             (archive([one, with { _ in }, with { _ in }]), "two files 'a/data/0'"),
             (archive([one, with { $0.claimedSize = 60 }]), "into the directory"),
             (archive([one, one].enumerated().map { $1 }, count: 9000), "claims 9000 files"),
-            (archive([with { _ in }]), "0 files data.pkl"),
+            (archive([with { _ in }]), "0 files data.pkl"), (archive([]), "0 files data.pkl"),
+            (Array("no weights at all".utf8), "neither an archive of torch.save nor safetensors"),
             (archive([one, with { $0.name = "b/data.pkl" }]), "2 files data.pkl"),
         ] {
             let text = try refusal(bytes)

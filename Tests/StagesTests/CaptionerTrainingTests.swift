@@ -239,7 +239,8 @@ import World
         #expect(measured.place == 2.0 / 3 && measured.bySubject == [scene.subject.rawValue: 2.0 / 3])
         let table = CaptionTest.table(lines).split(separator: "\n")
         #expect(
-            table[0] == "verdict,caption,said" && table[1] == "wrong,\(told),\(wrong)" && table[3].hasPrefix("right,"))
+            table[0] == "verdict,caption,said" && table[1] == "wrong,\"\(told)\",\"\(wrong)\""
+                && table[3].hasPrefix("right,"))
     }
 }
 

@@ -38,8 +38,8 @@ extension Checkpoint {
     private static func contents(
         of file: MappedFile
     ) throws(CheckpointError) -> (entries: [Entry], metadata: [String: String]) {
-        let first = file.read(0..<min(4, file.count)) { Array($0) }
-        if first == ZipDirectory.signature {
+        let first = file.read(0..<min(legacyTorch.count, file.count)) { Array($0) }
+        if first.starts(with: ZipDirectory.signature) || first.starts(with: ZipDirectory.emptySignature) {
             return (
                 try TorchFile(of: file).lines.map { line in
                     Entry(
@@ -48,14 +48,30 @@ extension Checkpoint {
                 }, [:]
             )
         }
-        if first.starts(with: [0x80, 0x02]) {
+        if first == legacyTorch {
             throw .malformedTorchFile(
                 path: file.path,
                 reason: "it is of PyTorch before 1.6, which kept no archive: load it there and save it again")
         }
-        let header = try SafetensorsHeader(of: file)
-        return (header.lines.map { entry($0, header, file) }, header.metadata)
+        do {
+            let header = try SafetensorsHeader(of: file)
+            return (header.lines.map { entry($0, header, file) }, header.metadata)
+        } catch .malformedFile(let path, let reason)
+            where ["bin", "pt", "pth", "ckpt"].contains(fileExtension(of: path))
+        {
+            throw .malformedTorchFile(
+                path: path, reason: "it is neither an archive of torch.save nor safetensors (\(reason))")
+        }
     }
+
+    private static func fileExtension(of path: String) -> String { URL(filePath: path).pathExtension }
+
+    /// How files of PyTorch before 1.6 begin: a pickle of protocol 2 with their magic number.
+    ///
+    /// All of it: the length of a safetensors header may begin with the same two bytes.
+    private static let legacyTorch: [UInt8] = [
+        0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19,
+    ]
 
     private static func find(in folder: URL) throws(CheckpointError) -> URL {
         for name in fileNames {

@@ -112,7 +112,9 @@ struct Pickle {
         switch code {
         case 0x80:  // PROTO
             let version = try unsigned(1)
-            guard (2...4).contains(version) else { throw refusal("it has protocol \(version); PyTorch writes 2") }
+            guard version == 2 else {
+                throw refusal("it has pickle protocol \(version): save it again with PyTorch's own, 2")
+            }
         case UInt8(ascii: "."): return true
         case UInt8(ascii: "N"): stack.append(.none)
         case 0x88: stack.append(.bool(true))
@@ -120,7 +122,7 @@ struct Pickle {
         case UInt8(ascii: "K"): stack.append(.int(try unsigned(1)))
         case UInt8(ascii: "M"): stack.append(.int(try unsigned(2)))
         case UInt8(ascii: "J"): stack.append(.int(Int(Int32(truncatingIfNeeded: try unsigned(4)))))
-        case 0x8A: stack.append(.int(try long()))
+        case 0x8A: stack.append(try long().map(Value.int) ?? .none)
         case UInt8(ascii: "G"): stack.append(.float(try float()))
         case UInt8(ascii: "X"): stack.append(.text(try text(try unsigned(4))))
         case 0x8C: stack.append(.text(try text(try unsigned(1))))
@@ -175,10 +177,10 @@ extension Pickle {
         try advance(width).reversed().reduce(0) { $0 << 8 | Int($1) }
     }
 
-    /// A number of at most 8 bytes, two's complement.
-    private mutating func long() throws(Refusal) -> Int {
+    /// A number of at most 8 bytes, two's complement; nil for a larger one, which no size of a tensor is.
+    private mutating func long() throws(Refusal) -> Int? {
         let digits = try advance(try unsigned(1))
-        guard digits.count <= 8 else { throw refusal("it has a whole number of \(digits.count) bytes") }
+        guard digits.count <= 8 else { return nil }
         let isNegative = (digits.last ?? 0) & 0x80 != 0
         return digits.reversed().reduce(isNegative ? -1 : 0) { $0 << 8 | Int($1) }
     }
@@ -287,7 +289,9 @@ extension Pickle {
         case .rebuildTensor:
             guard arguments.count >= 4, case .storage(let storage) = arguments[0], case .int(let offset) = arguments[1],
                 let shape = numbers(arguments[2]), let strides = numbers(arguments[3]), shape.count == strides.count
-            else { throw refusal("a tensor is not made of a storage, an offset, a shape and strides") }
+            else {
+                throw refusal("a tensor is not made of a storage, an offset, a shape and strides of at most 64 axes")
+            }
             tensors.append(Tensor(storage: storage, offset: offset, shape: shape, strides: strides))
             stack.append(.tensor(tensors.count - 1))
         case .storage:
@@ -295,8 +299,11 @@ extension Pickle {
         }
     }
 
+    /// As many as PyTorch's tensors have axes: a longer list, recalled for many tensors, would cost more than its bytes.
+    private static let mostAxes = 64
+
     private func numbers(_ value: Value) -> [Int]? {
-        guard case .tuple(let index) = value else { return nil }
+        guard case .tuple(let index) = value, tuples[index].count <= Self.mostAxes else { return nil }
         let numbers = tuples[index].compactMap { if case .int(let number) = $0 { number } else { nil } }
         return numbers.count == tuples[index].count ? numbers : nil
     }

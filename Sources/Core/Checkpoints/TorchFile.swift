@@ -19,7 +19,7 @@ struct TorchFile {
     let lines: [Line]
 
     /// No file of weights comes near: a pickle has some hundred bytes for each tensor.
-    static let largestPickle = 64 << 20
+    static let largestPickle = 16 << 20
 
     init(of file: MappedFile) throws(CheckpointError) {
         func malformed(_ reason: String) -> CheckpointError { .malformedTorchFile(path: file.path, reason: reason) }
@@ -61,7 +61,12 @@ struct TorchFile {
                 )
             }
             guard let extent = Extent(tensor) else { throw malformed("shape \(tensor.shape) is too large or negative") }
-            guard extent.count <= storage.count, extent.last <= storage.count else {
+            guard extent.count <= storage.count || extent.last > storage.count else {
+                throw malformed(
+                    "shape \(tensor.shape) with strides \(tensor.strides) repeats the \(storage.count) elements of its storage: "
+                        + "save it as `.contiguous()`")
+            }
+            guard extent.last <= storage.count else {
                 throw malformed(
                     "shape \(tensor.shape) with strides \(tensor.strides) from \(tensor.offset) goes beyond its storage of "
                         + "\(storage.count)")

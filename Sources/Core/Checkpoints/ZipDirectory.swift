@@ -1,13 +1,16 @@
 /// The files inside a ZIP archive as PyTorch writes it: stored, not compressed, so that they can be read where they lie.
 ///
-/// The central directory says what there is, and each local header must agree with it. Archives that hide bytes are
-/// refused: names once, nothing encrypted or compressed, no two files over the same bytes (APPNOTE 6.3, ZIP64 too).
+/// The central directory says what there is, and each local header must have the same name and kind. Refused are names
+/// that occur twice, what is encrypted or compressed, and files over the same bytes (APPNOTE 6.3, ZIP64 too).
 struct ZipDirectory {
     /// Where each file's bytes lie in the archive, by its name.
     let files: [String: Range<Int>]
 
     /// Every ZIP archive with a file in it begins so.
     static let signature: [UInt8] = [0x50, 0x4B, 0x03, 0x04]
+
+    /// One without any file.
+    static let emptySignature: [UInt8] = [0x50, 0x4B, 0x05, 0x06]
 
     private enum Mark {
         static let local = 0x0403_4B50
@@ -87,6 +90,9 @@ struct ZipDirectory {
         guard stored == size else { throw reader.malformed("'\(name)' has \(size) bytes in \(stored)") }
         guard try reader.number(offset, 4) == Mark.local else {
             throw reader.malformed("'\(name)' is not where the directory says, at byte \(offset)")
+        }
+        guard try reader.number(offset + 6, 2) & 1 == 0, try reader.number(offset + 8, 2) == 0 else {
+            throw reader.malformed("'\(name)' is encrypted or compressed by its own header, at byte \(offset)")
         }
         let (localName, localExtra) = (try reader.number(offset + 26, 2), try reader.number(offset + 28, 2))
         guard try reader.text(offset + 30..<offset + 30 + localName) == name else {

@@ -123,7 +123,11 @@ struct CaptionTest {
     static func table(_ lines: [Line]) -> String {
         let wrong = lines.filter { $0.told != $0.said }
         let right = lines.filter { $0.told == $0.said }
-        let rows = (wrong + right).map { "\($0.told == $0.said ? "right" : "wrong"),\($0.told),\($0.said)" }
+        // What was said may be anything, line breaks and quotes too.
+        func quoted(_ text: String) -> String { "\"" + text.replacing("\"", with: "\"\"") + "\"" }
+        let rows = (wrong + right).map {
+            "\($0.told == $0.said ? "right" : "wrong"),\(quoted($0.told)),\(quoted($0.said))"
+        }
         return (["verdict,caption,said"] + rows).joined(separator: "\n") + "\n"
     }
 }

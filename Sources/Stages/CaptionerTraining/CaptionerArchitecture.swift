@@ -31,7 +31,7 @@ struct CaptionerArchitecture {
         }
         vision["model_type"] = "clip_vision_model"
         self.vision = vision
-        let side = (vision["image_size"] as? Int ?? 224) / (vision["patch_size"] as? Int ?? 32)
+        let side = (vision["image_size"] as? Int ?? 224) / max(1, vision["patch_size"] as? Int ?? 32)
         // A chat has at most a token for each of its bytes.
         let read = side * side + 2 + settings.chat.utf8.count
         positions = max(256, read + Self.answerRoom)

@@ -132,6 +132,21 @@ import Testing
         #expect(throws: TrainingError.self) { try room.run(["steps": .int(1)], inputs: wrong) }
     }
 
+    @Test func `timesteps are drawn high as often as asked for`() throws {
+        let inputs = try inputs(clips, withEmbeddings: false)
+        func timesteps(_ more: [String: Value]) throws -> [Int] {
+            let settings: [String: Value] = [
+                "steps": .int(12), "rank": .int(1), "injector": .bool(false), "enhancer": .bool(false),
+            ]
+            let result = try room.run(settings.merging(more) { $1 }, inputs: inputs)
+            return try TrainingRecord.read(result.output("adapter")).steps.map(\.timestep)
+        }
+        let high = try timesteps(["high-noise": .double(1), "high-noise-from": .int(900)])
+        #expect(high.allSatisfy { (900..<1000).contains($0) } && Set(high).count > 3)
+        let uniform = try timesteps(["high-noise-from": .int(900)])
+        #expect(uniform.contains { $0 < 500 })
+    }
+
     @Test func `the learning rate is let down along a cosine where that is asked for`() throws {
         typealias Schedule = MotionTrainingSettings.Schedule
         #expect([0, 1, 2, 3].map { Schedule.constant.share(at: $0, of: 4) } == [1, 1, 1, 1])

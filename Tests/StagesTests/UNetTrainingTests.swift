@@ -100,6 +100,14 @@ import World
         let sheet = try Frames(contentsOf: #require(image.output("report").files["samples-3.png"]))
         #expect(sheet.shape == [1, 2 * (5 * 34 - 2), 2 * (2 * (32 + 2) - 2), 3])
 
+        // Nor does weight decay touch what no gradient reaches: after one step temporal layers are what they are after three.
+        let shorter = try tensors(
+            room.run(settings(["phase": "image", "preview-every": .int(0), "steps": .int(1)]), inputs: inputs)
+                .output("model"))
+        let (resting, learning) = (stills.keys.filter(TemporalLayersAtRest.isTemporal), "conv_in.weight")
+        #expect(resting.count > 20 && resting.allSatisfy { stills[$0] == shorter[$0] })
+        #expect(stills[learning] != shorter[learning])
+
         inputs["initial"] = image.output("model")
         let video = try room.run(settings(["frame-share": .double(0)]), inputs: inputs)
         let moving = try tensors(video.output("model"))
@@ -246,6 +254,19 @@ private enum SomeLatents {
         #expect(plain.timesteps.contains { $0 < 500 } && plain.timesteps.allSatisfy { (0..<1000).contains($0) })
         let without = plain.captions.filter { $0.isEmpty }.count
         #expect((1..<25).contains(without))
+    }
+
+    @Test func `timesteps of single frames are drawn from where shapes are decided, as often as asked for`() {
+        let latents = SomeLatents.of(2)
+        var generator = Generator(seed: 1)
+        let shapes = latents.frames(
+            60,
+            settings {
+                ($0.shapeNoise, $0.shapeNoiseFrom, $0.shapeNoiseTo) = (1, 300, 310)
+            }, using: &generator)
+        #expect(shapes.timesteps.allSatisfy { (300..<310).contains($0) } && Set(shapes.timesteps).count > 4)
+        let uniform = latents.frames(60, settings { $0.shapeNoise = 0 }, using: &generator)
+        #expect(uniform.timesteps.contains { $0 < 150 } && uniform.timesteps.contains { $0 >= 650 })
     }
 
     @Test func `single frames are frames of the videos, with captions of every length`() throws {

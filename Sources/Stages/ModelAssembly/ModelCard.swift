@@ -9,7 +9,11 @@ struct MeasuredTable {
 
     /// Throws `FormatError.malformed` when the file is no JSON object.
     init(json: Data, file: String) throws {
-        guard let object = try? JSONSerialization.jsonObject(with: json) as? [String: Any] else {
+        let document: Any
+        do { document = try JSONSerialization.jsonObject(with: json) } catch {
+            throw FormatError.malformed(file: file, why: "it is not JSON: \(error.localizedDescription)")
+        }
+        guard let object = document as? [String: Any] else {
             throw FormatError.malformed(file: file, why: "it is no JSON object")
         }
         rows = object.sorted { $0.key < $1.key }.compactMap { name, value in

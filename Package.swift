@@ -49,7 +49,7 @@ let package = Package(
         // Stages: where the two meet, one module each. Formats is what lies inside the artifacts that flow between them.
         .stage("Formats", ["Diffusion", "Models", "Layers", "Autograd", "Checkpoints", "Tensors", "Tracing"]),
         .stage("FrameExtraction", ["Formats", "Media"]),
-        .stage("Recaption", ["Formats", "Autograd", "Models", "Media", "Tensors"]),
+        .stage("Recaption", ["Formats", "Diffusion", "Autograd", "Models", "Media", "Tensors"]),
         .stage("SpatialLoRATraining", ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Tensors", "Tracing"]),
         .stage("ImageEmbedding", ["Formats", "Autograd", "Models", "Media", "Tensors", "Tracing"]),
         .stage("MotionTraining", ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Tensors", "Tracing"]),

@@ -134,6 +134,8 @@ import World
                 inputs: ["frames": [TinyParts.frames(clips, in: bench)]],
                 model: set)["captions"])
         #expect(try Caption.read(captions).map(\.caption) == [0, 1].map { scenes[$0].denseCaption(frame: 0) })
+        // It was not told the prompt: that it does not say `resting` is no loss.
+        #expect(clips.allSatisfy { $0.prompt.contains("resting") } && !bench.log.text.contains("the caption lost"))
     }
 
     @Test func `a single video, and an input that is no CLIP, are refused`() throws {

@@ -1,4 +1,5 @@
 import Artifacts
+import Diffusion
 import Formats
 import Foundation
 import Logging
@@ -211,6 +212,8 @@ public struct RecaptionStage: Stage {
     ) throws -> (captions: [String], models: Set<String>) {
         var captions: [String] = []
         var models: Set<String> = []
+        // Who sees one frame and is not told the prompt cannot name the motion, and need not.
+        let isBlindToMotion = settings.captioner == .model && !settings.chat.contains("{question}")
         for (index, clip) in clips.enumerated() {
             context.report(StageProgress(index, of: clips.count, unit: "clip"))
             let frame = settings.frame.index(of: clip.frames)
@@ -224,7 +227,10 @@ public struct RecaptionStage: Stage {
             } catch {
                 throw RecaptionError.refused(clip: index + 1, why: error, answer: answer.text)
             }
-            let lost = CaptionRules.lostWords(of: clip.prompt, in: caption)
+            var lost = CaptionRules.lostWords(of: clip.prompt, in: caption)
+            if isBlindToMotion, let motion = try? MotionWord(in: clip.prompt, motion: nil) {
+                lost.removeAll { $0 == motion.text.lowercased() }
+            }
             if !lost.isEmpty {
                 context.log.warning(
                     "clip \(index + 1): the caption lost \(lost.joined(separator: ", ")) of '\(clip.prompt)'")

@@ -62,14 +62,7 @@ import World
         let first = Self.videos.frames(of: 0)
         #expect(Array(sheet.bytes[0..<3]) == Array(first.bytes[0..<3]))
 
-        let width = ThreadPool.width
-        defer { ThreadPool.setWidth(width) }
-        for threads in [1, 3] {
-            ThreadPool.setWidth(threads)
-            let again = try room.run(Self.settings, inputs: inputs)
-            #expect(try contents(again.output("model")) == contents(model), "\(threads) threads")
-            #expect(try contents(again.output("report")) == contents(report), "\(threads) threads")
-        }
+        try room.expectSame(result, Self.settings, inputs: inputs)
         let other = try room.run(Self.settings.merging(["seed": .int(1)]) { $1 }, inputs: inputs).output("model")
         #expect(try contents(other) != contents(model))
     }

@@ -48,14 +48,7 @@ import World
             ZeroShot.Measured.self, from: Data(contentsOf: try #require(report.files["measured.json"])))
         #expect(measured.confusion.flatMap { $0 }.reduce(0, +) == 6)
 
-        let width = ThreadPool.width
-        defer { ThreadPool.setWidth(width) }
-        for threads in [1, 3] {
-            ThreadPool.setWidth(threads)
-            let again = try room.run(Self.settings, inputs: inputs)
-            #expect(try contents(again.output("model")) == contents(model), "\(threads) threads")
-            #expect(try contents(again.output("report")) == contents(report), "\(threads) threads")
-        }
+        try room.expectSame(result, Self.settings, inputs: inputs)
         let other = try room.run(Self.settings.merging(["seed": .int(1)]) { $1 }, inputs: inputs).output("model")
         #expect(try contents(other)["model.safetensors"] != contents(model)["model.safetensors"])
     }

@@ -42,14 +42,7 @@ import World
             MotionRetrieval.Measured.self, from: Data(contentsOf: try #require(report.files["measured.json"])))
         #expect(measured.videos == 6 && (0...1).contains(measured.nearest))
 
-        let width = ThreadPool.width
-        defer { ThreadPool.setWidth(width) }
-        for threads in [1, 3] {
-            ThreadPool.setWidth(threads)
-            let again = try room.run(Self.settings, inputs: inputs)
-            #expect(try contents(again.output("model")) == contents(model), "\(threads) threads")
-            #expect(try contents(again.output("report")) == contents(report), "\(threads) threads")
-        }
+        try room.expectSame(result, Self.settings, inputs: inputs)
         let other = try room.run(Self.settings.merging(["seed": .int(1)]) { $1 }, inputs: inputs).output("model")
         #expect(try contents(other)["model.safetensors"] != contents(model)["model.safetensors"])
         let alone = try room.run(Self.settings, inputs: ["scenes": try #require(inputs["scenes"])])

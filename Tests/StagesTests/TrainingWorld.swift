@@ -7,6 +7,7 @@ import Models
 import StageKit
 import Synchronization
 import Tensors
+import Testing
 
 /// A tiny model set, a small clip, and a room to run a stage in: what the tests of training and sampling share.
 enum TrainingWorld {
@@ -103,6 +104,24 @@ final class StageRoom {
                 (port.name, try StageRoom.artifact(folders[port.name], kind: port.kind))
             })
         return Result(outputs: outputs, progress: progress.withLock { $0 })
+    }
+
+    /// Runs again with other numbers of threads: every output must have the bytes that it had.
+    func expectSame(
+        _ result: Result, _ settings: [String: Value], inputs: [String: InputArtifact],
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let width = ThreadPool.width
+        defer { ThreadPool.setWidth(width) }
+        for threads in [1, 3] {
+            ThreadPool.setWidth(threads)
+            let again = try run(settings, inputs: inputs)
+            for (port, artifact) in result.outputs {
+                #expect(
+                    try contents(again.output(port)) == contents(artifact), "\(port), \(threads) threads",
+                    sourceLocation: sourceLocation)
+            }
+        }
     }
 
     /// `Stage.check`; other steps feed all ports but `unconnected`.

@@ -71,14 +71,7 @@ import World
         let sheet = try Frames(contentsOf: #require(report.files["samples-3.png"]))
         #expect(sheet.shape == [1, 2 * (5 * 34 - 2), 2 * (2 * (8 * 32 + 2) - 2), 3])
 
-        let width = ThreadPool.width
-        defer { ThreadPool.setWidth(width) }
-        for threads in [1, 3] {
-            ThreadPool.setWidth(threads)
-            let again = try room.run(Self.settings, inputs: inputs)
-            #expect(try contents(again.output("model")) == contents(model), "\(threads) threads")
-            #expect(try contents(again.output("report")) == contents(report), "\(threads) threads")
-        }
+        try room.expectSame(result, Self.settings, inputs: inputs)
         let other = try room.run(settings(["seed": .int(1)]), inputs: inputs)
         #expect(try contents(other.output("model")) != contents(model))
         // Without previews it trains the same.

@@ -45,13 +45,18 @@ import Testing
         ("P.to_q.lora_down.weight", "P.to_q.lora_up.weight"),
         ("unet.P.processor.to_q_lora.down.weight", "unet.P.processor.to_q_lora.up.weight"),
         ("unet.P.to_q.lora_A.default.weight", "unet.P.to_q.lora_B.default.weight"),
+        ("base_model.model.P.to_q.lora_A.weight", "base_model.model.P.to_q.lora_B.weight"),
+        ("base_model.model.unet.P.to_q.lora_A.mine.weight", "base_model.model.unet.P.to_q.lora_B.mine.weight"),
+        ("lora_unet_K_to_q.lora_down.weight", "lora_unet_K_to_q.lora_up.weight"),
     ])
     func `other spellings are read`(down: String, up: String) throws {
         try inFolder { folder in
             let file = folder.appending(path: "other.safetensors")
             let a = ReferenceFill.input("a", [2, 6])
             let b = ReferenceFill.input("b", [5, 2])
-            func name(_ text: String) -> String { text.replacing("P", with: Self.path) }
+            func name(_ text: String) -> String {
+                text.replacing("P", with: Self.path).replacing("K", with: Self.path.replacing(".", with: "_"))
+            }
             try SafetensorsFile.write([name(down): a, name(up): b], to: file)
             let read = try LoRAFile.read(Checkpoint.open(file), sites: sites)
             let factors = try #require(read.factors(at: "\(Self.path).to_q"))
@@ -87,20 +92,115 @@ import Testing
         }
     }
 
-    @Test func `a LoRA of another network names the module and both shapes`() throws {
+    @Test func `an adapter_config.json beside peft's file scales B, by the rank or its root`() throws {
+        try inFolder { folder in
+            let file = folder.appending(path: "adapter_model.safetensors")
+            let lora = try LoRA(targets: sites, rank: 4, from: ReferenceFill(), prefix: "")
+            try LoRAFile.write(lora, spelling: .peft, to: file)
+            func read(_ settings: String) throws -> LoRA {
+                try Data(settings.utf8).write(to: folder.appending(path: "adapter_config.json"))
+                return try LoRAFile.read(Checkpoint.open(file), sites: sites)
+            }
+            for (settings, scale) in [
+                (
+                    #"{"lora_alpha": 2, "r": 4, "target_modules": ["to_q"], "use_dora": false, "alpha_pattern": {}}"#,
+                    0.5
+                ),
+                (#"{"lora_alpha": 2, "use_rslora": true}"#, 1), (#"{"r": 4}"#, 1),
+            ] {
+                let up = try read(settings).factors[0].up.value
+                #expect(up == Kernels.scale(lora.factors[0].up.value, by: Float(scale)), "\(settings)")
+            }
+            for settings in [#"{"use_dora": true}"#, #"{"alpha_pattern": {"to_q": 3}}"#, "[]"] {
+                #expect(throws: DiffusionError.self, "\(settings)") { try read(settings) }
+            }
+            // The settings of another file are not this one's.
+            let other = folder.appending(path: "other.safetensors")
+            try FileManager.default.moveItem(at: file, to: other)
+            #expect(
+                try LoRAFile.read(Checkpoint.open(other), sites: sites).factors[0].up.value == lora.factors[0].up.value)
+        }
+    }
+
+    @Test(arguments: LoRAFile.Spelling.allCases)
+    func `what is written in each spelling is read back`(_ spelling: LoRAFile.Spelling) throws {
+        try inFolder { folder in
+            let file = folder.appending(path: LoRAFile.name)
+            let lora = try LoRA(targets: sites, rank: 3, from: ReferenceFill())
+            try LoRAFile.write(lora, spelling: spelling, to: file)
+            let read = try LoRAFile.read(Checkpoint.open(file), sites: sites)
+            #expect(read.variables.map(\.value) == lora.variables.map(\.value))
+        }
+    }
+
+    @Test func `MotionDirector's lists are told apart by their number and shapes`() throws {
+        let network = try ReferenceUNet.make().weights.linears
+        try inFolder { folder in
+            let file = folder.appending(path: "300_unet.safetensors")
+            for targets in LoRATargets.allCases {
+                let lora = try LoRA(targets: targets.choose(network), rank: 2, from: ReferenceFill())
+                // [up₀, down₀, up₁, down₁, …]
+                let list = lora.factors.flatMap { [$0.up.value, $0.down.value] }
+                try SafetensorsFile.write(
+                    Dictionary(uniqueKeysWithValues: list.enumerated().map { ("\($0)", $1) }), to: file)
+                let read = try LoRAFile.read(Checkpoint.open(file), sites: network)
+                #expect(read.factors.map(\.site) == lora.factors.map(\.site))
+                #expect(read.variables.map(\.value) == lora.variables.map(\.value))
+
+                try SafetensorsFile.write(
+                    Dictionary(uniqueKeysWithValues: list.dropLast(2).enumerated().map { ("\($0)", $1) }), to: file)
+                let short = #expect(throws: DiffusionError.self) {
+                    try LoRAFile.read(Checkpoint.open(file), sites: network)
+                }
+                #expect(short.map { "\($0)" }?.contains("50 (temporal)") == true)
+                // The first pair's factors the other way round.
+                var swapped = list
+                swapped.swapAt(0, 1)
+                try SafetensorsFile.write(
+                    Dictionary(uniqueKeysWithValues: swapped.enumerated().map { ("\($0)", $1) }), to: file)
+                #expect(throws: DiffusionError.self) { try LoRAFile.read(Checkpoint.open(file), sites: network) }
+            }
+            try SafetensorsFile.write(["0": Tensor(zeros: [2, 2])], to: file)
+            let odd = #expect(throws: DiffusionError.self) { try LoRAFile.read(Checkpoint.open(file), sites: network) }
+            #expect(odd.map { "\($0)" }?.contains("a list of 1 tensors, not of pairs") == true)
+        }
+    }
+
+    @Test func `a LoRA of another network names all modules that do not fit, with both shapes`() throws {
         try inFolder { folder in
             let file = folder.appending(path: LoRAFile.name)
             try LoRAFile.write(LoRA(targets: sites, rank: 2, from: ReferenceFill()), to: file)
             let checkpoint = try Checkpoint.open(file)
-            let missing = #expect(throws: DiffusionError.self) {
-                try LoRAFile.read(checkpoint, sites: [sites[0]])
+            let foreign = #expect(throws: DiffusionError.self) {
+                try LoRAFile.read(checkpoint, sites: [LinearSite(path: sites[0].path, inputs: 7, outputs: 5)])
             }
-            #expect(missing.map { "\($0)" }?.contains("\(sites[1].path) is not a Linear of this network") == true)
-            let wider = [LinearSite(path: sites[0].path, inputs: 7, outputs: 5), sites[1]]
-            let misshapen = #expect(throws: DiffusionError.self) { try LoRAFile.read(checkpoint, sites: wider) }
-            #expect(misshapen.map { "\($0)" }?.contains("[5, 7]") == true)
-            try SafetensorsFile.write(["conv_in.weight": Tensor(zeros: [1])], to: file)
-            #expect(throws: DiffusionError.self) { try LoRAFile.read(Checkpoint.open(file), sites: sites) }
+            #expect(
+                foreign
+                    == .foreignLoRA(
+                        file: file.path(percentEncoded: false),
+                        mismatches: [
+                            "\(sites[1].path) is not a Linear of this network",
+                            "\(sites[0].path) has factors [2, 6] and [5, 2] where the network has [5, 7]",
+                        ], modules: 2))
+            #expect(
+                "\(DiffusionError.foreignLoRA(file: "f", mismatches: (1...7).map { "m\($0)" }, modules: 9))"
+                    == "f was made for another model: 7 of its 9 modules do not fit: m1; m2; m3; m4; m5; and 2 more; "
+                    + "train it again on this model")
+            for tensors in [
+                ["conv_in.weight": Tensor(zeros: [1])],
+                ["text_encoder.P.to_q.lora_A.other": Tensor(zeros: [1])],
+                // The same factor twice.
+                ["P.to_q.lora_A.weight": Tensor(zeros: [2, 6]), "P.to_q.lora.down.weight": Tensor(zeros: [2, 6])],
+                // One factor alone, and factors of different rank.
+                ["P.to_q.lora_A.weight": Tensor(zeros: [2, 6])],
+                ["P.to_q.lora_A.weight": Tensor(zeros: [2, 6]), "P.to_q.lora_B.weight": Tensor(zeros: [5, 3])],
+            ] {
+                let named = tensors.map { ($0.key.replacing("P", with: Self.path), $0.value) }
+                try SafetensorsFile.write(Dictionary(uniqueKeysWithValues: named), to: file)
+                #expect(throws: DiffusionError.self, "\(tensors.keys)") {
+                    try LoRAFile.read(Checkpoint.open(file), sites: sites)
+                }
+            }
         }
     }
 

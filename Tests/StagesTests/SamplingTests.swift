@@ -43,6 +43,44 @@ import Testing
         return try room.artifact(.motionAdapter, "motion") { try adapter.write(to: $0.url) }
     }
 
+    @Test func `noise that is given stands for drawn noise, and brings its size`() throws {
+        // What torch draws for seed 4, under another name.
+        var generator = TorchGenerator(seed: 4)
+        let noise = Latents.noise(frames: 3, height: 4, width: 8, channels: 4, using: &generator)
+        func given(_ files: [String: Tensor]) throws -> [String: InputArtifact] {
+            let artifact = try room.artifact(.latents, "noise-\(files.count)-\(files.keys.sorted())") { output in
+                for (name, tensor) in files {
+                    try SafetensorsFile.write(
+                        ["latents": Latents.channelsFirst(tensor)], to: output.file(name))
+                }
+            }
+            return ["noise": artifact]
+        }
+        let drawn = try room.run(settings(["seeds": .list([.int(4)])]), element: element)
+        // A size in the settings that is not the noise's.
+        let small = ["width": Value.int(64), "height": .int(64), "frames": .int(9)]
+        let one = try room.run(settings(small), inputs: given(["0.safetensors": noise]), element: element)
+        #expect(try latents(one) == latents(drawn, seed: 4))
+        let other = Kernels.scale(noise, by: 0.5)
+        let both = try room.run(
+            settings(["seeds": .list([.int(4), .int(7)])]),
+            inputs: given(["seed-4.safetensors": noise, "seed-7.safetensors": other]), element: element)
+        #expect(try latents(both, seed: 4) == latents(drawn, seed: 4))
+        #expect(try latents(both, seed: 7) != latents(drawn, seed: 4))
+        #expect(throws: SamplingError.noNoise(seed: 1)) {
+            try room.run(
+                settings, inputs: given(["seed-4.safetensors": noise, "seed-7.safetensors": other]), element: element)
+        }
+        #expect(throws: SamplingError.noiseChannels(found: 3, expected: 4)) {
+            try room.run(
+                settings, inputs: given(["0.safetensors": Tensor(zeros: [1, 3, 4, 8, 3])]), element: element)
+        }
+        #expect(throws: FormatError.self) {
+            try room.run(
+                settings, inputs: given(["0.safetensors": Tensor(zeros: [2, 3, 4, 8, 4])]), element: element)
+        }
+    }
+
     @Test func `one video per seed, readable, with latents in torch's layout; the same seed gives the same bytes`()
         throws
     {

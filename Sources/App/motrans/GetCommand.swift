@@ -43,7 +43,7 @@ struct GetCommand: ParsableCommand {
     /// The artifacts that are meant, each with the folder that keeps it apart from the others.
     private func artifacts(_ engine: Engine) throws -> [(place: String, digest: String)] {
         if subject.count >= 6, subject.allSatisfy(\.isHexDigit) { return [("", subject)] }
-        let file = try pipeline ?? engine.latestRun().run.file
+        let file = try pipeline ?? engine.latestPipelineFile()
         let plan = try pipelineOptions.pipeline(file).plan
         let (name, port) = split(subject)
         let forecast = try engine.forecast(plan, RunRequest(steps: [name]))

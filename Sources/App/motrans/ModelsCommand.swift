@@ -57,8 +57,7 @@ struct ModelsCommand: ParsableCommand {
         func run() throws {
             let console = Console()
             let reader = pipelineOptions.reader()
-            let named = reader.modelFolders.flatMap(ModelsCommand.sets).first { $0.name == set }?.file
-            let model = try reader.modelSet(named ?? URL(filePath: set), named: set)
+            let model = try ModelsCommand.set(set, reader)
             var table = Table([("part", .left), ("", .left), ("class", .left), ("size", .right), ("folder", .left)])
             var parts: [Value] = []
             var problems: [String] = []
@@ -121,6 +120,12 @@ struct ModelsCommand: ParsableCommand {
             try TinyModelSet.write(to: url, seed: seed)
             Console().note("an untrained tiny model set, seed \(seed): \(folder)/model.yaml")
         }
+    }
+
+    /// A set by its name, else by the path of its YAML file or of the folder of that.
+    static func set(_ name: String, _ reader: PipelineReader) throws -> ModelSet {
+        let named = reader.modelFolders.flatMap(sets).first { $0.name == name }?.file
+        return try reader.modelSet(named ?? URL(filePath: name), named: name)
     }
 
     /// The model sets in a folder: `NAME.yaml`, and `NAME/model.yaml`.

@@ -21,7 +21,8 @@ struct Motrans: AsyncParsableCommand {
             RunCommand.self, StatusCommand.self, ExplainCommand.self, DagCommand.self, RunsCommand.self,
             ShowCommand.self, LogsCommand.self, MetricsCommand.self, LineageCommand.self, GetCommand.self,
             VerifyCommand.self, GCCommand.self, InitCommand.self, ValidateCommand.self, SchemaCommand.self,
-            TraceCommand.self, ModelsCommand.self, ForwardCommand.self, BenchCommand.self, WorldCommand.self,
+            TraceCommand.self, ModelsCommand.self, ForwardCommand.self, SampleCommand.self, LoRACommand.self,
+            BenchCommand.self, WorldCommand.self,
             DoctorCommand.self, VersionCommand.self,
         ])
 

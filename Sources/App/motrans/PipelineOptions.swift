@@ -14,7 +14,10 @@ struct PipelineOptions: ParsableArguments {
     var profile: String?
 
     /// The reader of pipeline files, with the places where this tool looks for models and templates.
-    func reader() -> PipelineReader {
+    func reader() -> PipelineReader { Self.reader(overrides: overrides, profile: profile) }
+
+    /// The same for other flags than these.
+    static func reader(overrides: [String], profile: String? = nil) -> PipelineReader {
         let environment = ProcessInfo.processInfo.environment
         let models = environment["MOTRANS_MODELS"].map { $0.split(separator: ":").map { URL(filePath: String($0)) } }
         let own = [URL(filePath: "models", directoryHint: .isDirectory)]

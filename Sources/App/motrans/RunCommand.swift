@@ -69,45 +69,10 @@ struct RunCommand: AsyncParsableCommand {
         let engine = try cache.engine()
         let printer: any RunPrinter =
             json ? JSONRunPrinter(console: console) : TextRunPrinter(console: console, isQuiet: quiet)
-        let status = try await perform(plan, request, engine, printer, runTrace) { report in
-            if !json { try ReportPrinter(console: console, engine: engine, isQuiet: quiet).show(report, of: plan) }
-        }
+        let status = try await PlanRun(plan: plan, request: request, engine: engine, printer: printer, trace: runTrace)
+            .perform { report in
+                if !json { try ReportPrinter(console: console, engine: engine, isQuiet: quiet).show(report, of: plan) }
+            }
         guard status == ExitStatus.done.rawValue else { throw ExitCode(status) }
-    }
-
-    /// Runs, shows how it went, and gives the exit code.
-    ///
-    /// A result that turns out damaged when it is shown was set aside by that: the same run once more makes it again.
-    private func perform(
-        _ plan: Plan, _ request: RunRequest, _ engine: Engine, _ printer: any RunPrinter, _ trace: RunTrace?,
-        show: (RunReport) throws -> Void
-    ) async throws -> Int32 {
-        let console = Console()
-        let tell: @Sendable (RunEvent) -> Void = { event in
-            trace?.note(event)
-            printer.show(event)
-        }
-        let work = Task { try await engine.run(plan, request, report: tell) }
-        let signals = Signals(console: console) { work.cancel() }
-        var report: RunReport
-        do {
-            report = try await work.value
-        } catch is CancellationError {
-            console.note("interrupted before anything was begun")
-            return signals.status ?? ExitStatus.interrupted.rawValue
-        }
-        do {
-            try show(report)
-        } catch let error as StorageError where error.isLoss {
-            console.note("\(error)")
-            let again = Task { try await engine.run(plan, request, report: tell) }
-            report = try await again.value
-            try show(report)
-        }
-        return switch report.outcome {
-        case .succeeded: ExitStatus.done.rawValue
-        case .failed: ExitStatus.stepFailed.rawValue
-        case .cancelled: signals.status ?? ExitStatus.interrupted.rawValue
-        }
     }
 }

@@ -18,7 +18,7 @@ struct StatusCommand: ParsableCommand {
     func run() throws {
         let console = Console()
         let engine = try file == nil ? cache.existingEngine() : cache.forecastEngine()
-        let plan = try pipelineOptions.checkedPipeline(try file ?? engine.latestRun().run.file).plan
+        let plan = try pipelineOptions.checkedPipeline(try file ?? engine.latestPipelineFile()).plan
         let forecast = try engine.forecast(plan)
         ForecastPrinter(console: console, isJSON: json).show(forecast, of: plan)
         guard !json else { return }
@@ -36,6 +36,18 @@ extension Engine {
                 status: .notFound, message: "this store has no run yet", help: "`motrans run FILE` makes one")
         }
         return run
+    }
+
+    /// The pipeline file of the latest run that had one.
+    func latestPipelineFile() throws -> String {
+        let runs = try lineage.read { try $0.runs(limit: 1000) }
+        guard let run = runs.first(where: { $0.run.file != SampleCommand.origin }) else {
+            _ = try latestRun()
+            throw CommandFailure(
+                status: .notFound, message: "this store has no run of a pipeline file yet",
+                help: "`motrans run FILE` makes one")
+        }
+        return run.run.file
     }
 
     /// The run of a name, or of the beginning of one.

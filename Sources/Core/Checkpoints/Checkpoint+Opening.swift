@@ -5,7 +5,7 @@ extension Checkpoint {
     ///
     /// Safetensors before PyTorch's own.
     static let fileNames =
-        ["diffusion_pytorch_model", "model", "pytorch_lora_weights"].flatMap { stem in
+        ["diffusion_pytorch_model", "model", "pytorch_lora_weights", "open_clip_model"].flatMap { stem in
             [
                 "\(stem).safetensors", "\(stem).safetensors.index.json", "\(stem).fp16.safetensors",
                 "\(stem).safetensors.index.fp16.json",

@@ -6,8 +6,9 @@ public enum DiffusionError: Error, Hashable, Sendable, CustomStringConvertible {
     case badStepCount(steps: Int, why: String)
     /// A file is not readable as what it should be.
     case unreadable(file: String, why: String)
-    /// A LoRA names a module that the network does not have, or has another shape there.
-    case foreignLoRA(file: String, module: String, why: String)
+    /// A LoRA names modules that the network does not have, or has another shape there: a sentence for each of those of
+    /// its `modules` that do not fit.
+    case foreignLoRA(file: String, mismatches: [String], modules: Int)
     /// A motion adapter file lacks a tensor or has another shape.
     case malformedAdapter(file: String, tensor: String, why: String)
     /// The word that carries the motion is not in the prompt.
@@ -24,8 +25,10 @@ public enum DiffusionError: Error, Hashable, Sendable, CustomStringConvertible {
             "scheduler_config.json: \(field) is \(value), which is not supported; use \(supported)"
         case .badStepCount(let steps, let why): "\(steps) inference steps are not possible: \(why)"
         case .unreadable(let file, let why): "\(file) cannot be read: \(why)"
-        case .foreignLoRA(let file, let module, let why):
-            "\(file) was made for another model: module \(module) \(why); train it again on this model"
+        case .foreignLoRA(let file, let mismatches, let modules):
+            "\(file) was made for another model: \(mismatches.count) of its \(modules) modules do not fit: "
+                + mismatches.prefix(5).joined(separator: "; ")
+                + (mismatches.count > 5 ? "; and \(mismatches.count - 5) more" : "") + "; train it again on this model"
         case .malformedAdapter(let file, let tensor, let why):
             "\(file): tensor \(tensor) \(why); the file is damaged or was made for another model"
         case .noMotionWord(let prompt, let motion?):

@@ -9,59 +9,91 @@ public enum LoRAFile {
     /// The name that other tools look for in a folder.
     public static let name = "pytorch_lora_weights.safetensors"
 
-    /// Writes `unet.<path>.lora_A.weight` and `.lora_B.weight`; `scale` is folded into B.
+    /// How the names of files end that may hold a LoRA.
+    public static let endings: Set<String> = ["safetensors", "bin", "pt", "pth"]
+
+    /// How the tensors of a file are called.
+    public enum Spelling: String, Sendable, CaseIterable {
+        /// `unet.<path>.lora_A.weight`: what `load_lora_weights` of diffusers takes.
+        case diffusers
+        /// `<path>.lora_A.weight`: what `set_peft_model_state_dict` of peft takes.
+        case peft
+        /// `unet.<path>.lora.down.weight`: what diffusers wrote before it had peft.
+        case older
+
+        /// Of `lora_A` (down) and `lora_B` (up).
+        func name(_ module: String, isDown: Bool) -> String {
+            switch self {
+            case .diffusers: "unet.\(module).lora_\(isDown ? "A" : "B").weight"
+            case .peft: "\(module).lora_\(isDown ? "A" : "B").weight"
+            case .older: "unet.\(module).lora.\(isDown ? "down" : "up").weight"
+            }
+        }
+    }
+
+    /// Writes both factors of each layer, float32; `scale` is folded into B.
     ///
     /// Throws `CheckpointError` when the disk refuses.
     public static func write(
-        _ lora: LoRA, scale: Float = 1, metadata: [String: String] = [:], to url: URL
+        _ lora: LoRA, scale: Float = 1, spelling: Spelling = .diffusers, metadata: [String: String] = [:], to url: URL
     ) throws(CheckpointError) {
-        let tensors = Dictionary(uniqueKeysWithValues: lora.exported(scale: scale).map { ($0.name, $0.tensor) })
+        var tensors: [String: Tensor] = [:]
+        for factors in lora.factors {
+            tensors[spelling.name(factors.site.path, isDown: true)] = factors.down.value
+            let up = factors.up.value
+            tensors[spelling.name(factors.site.path, isDown: false)] = scale == 1 ? up : Kernels.scale(up, by: scale)
+        }
         try SafetensorsFile.write(tensors, metadata: metadata.merging(["format": "pt"]) { $1 }, to: url)
     }
 
-    /// Reads a LoRA in any spelling of diffusion.md 6.3: A and B under several names, with an alpha or without.
+    /// Reads a LoRA in any spelling of diffusion.md 6: A and B under several names, with an alpha or without, and
+    /// MotionDirector's lists of tensors.
     ///
-    /// A scale other than 1 (alpha / rank, from a tensor or the metadata) is folded into B.
+    /// A scale other than 1 (alpha / rank, from a tensor, the metadata or an `adapter_config.json` beside the file) is
+    /// folded into B.
     /// - Parameters:
     ///   - sites: the Linears of the network it is for, `unet.weights.linears`.
-    /// Throws `DiffusionError.foreignLoRA` when it names a module that is not there or has another shape, and
+    /// Throws `DiffusionError.foreignLoRA` with all modules that are not there or have another shape, and
     /// `DiffusionError.unreadable` when it is no LoRA.
     public static func read(_ file: Checkpoint, sites: [LinearSite]) throws -> LoRA {
+        if let list = TensorList(file) { return try list.lora(sites: sites) }
         let path = file.location.path(percentEncoded: false)
+        let names = LoRANames(sites: sites)
         var found: [String: [LoRANames.Role: String]] = [:]
         for name in file.names {
-            guard let (module, role) = LoRANames.parse(name) else {
-                throw DiffusionError.unreadable(file: path, why: "tensor \(name) is not one of a LoRA")
+            guard let (module, role) = names.parse(name) else {
+                throw DiffusionError.unreadable(file: path, why: "tensor \(name) is not one of a UNet's LoRA")
             }
-            found[module, default: [:]][role] = name
+            if let other = found[module, default: [:]].updateValue(name, forKey: role) {
+                throw DiffusionError.unreadable(file: path, why: "\(other) and \(name) are the same factor")
+            }
         }
         guard !found.isEmpty else { throw DiffusionError.unreadable(file: path, why: "it holds no tensor") }
+        let scales = try LoRAScale(of: file)
         let known = Set(sites.map(\.path))
-        if let foreign = found.keys.filter({ !known.contains($0) }).min() {
-            throw DiffusionError.foreignLoRA(file: path, module: foreign, why: "is not a Linear of this network")
+        var mismatches = found.keys.filter { !known.contains($0) }.sorted().map {
+            "\($0) is not a Linear of this network"
         }
         // In the order of the network, so that equal files make equal optimiser states.
-        return LoRA(
-            try sites.filter { found[$0.path] != nil }.map { site in
-                let names = found[site.path] ?? [:]
-                guard let down = names[.down], let up = names[.up] else {
-                    throw DiffusionError.foreignLoRA(
-                        file: path, module: site.path, why: "has only one of its two factors")
-                }
-                let (a, b) = (try factor(down, in: file), try factor(up, in: file))
-                guard a.shape.count == 2, b.shape.count == 2, a.shape[1] == site.inputs, b.shape[0] == site.outputs,
-                    a.shape[0] == b.shape[1], a.shape[0] > 0
-                else {
-                    throw DiffusionError.foreignLoRA(
-                        file: path, module: site.path,
-                        why:
-                            "has factors \(a.shape) and \(b.shape) where the network has [\(site.outputs), \(site.inputs)]"
-                    )
-                }
-                let scale = try scale(alpha: names[.alpha], rank: a.shape[0], in: file)
-                return LoRA.Factors(
-                    site: site, down: Variable(a), up: Variable(scale == 1 ? b : Kernels.scale(b, by: scale)))
-            })
+        let pairs: [LoRA.Factors] = try sites.compactMap { site in
+            guard let names = found[site.path] else { return nil }
+            guard let down = names[.down], let up = names[.up] else {
+                mismatches.append("\(site.path) has only one of its two factors")
+                return nil
+            }
+            let (a, b) = (try factor(down, in: file), try factor(up, in: file))
+            if let why = site.refuses(down: a.shape, up: b.shape) {
+                mismatches.append("\(site.path) \(why)")
+                return nil
+            }
+            let scale = try scales.scale(alpha: names[.alpha], rank: a.shape[0])
+            return LoRA.Factors(
+                site: site, down: Variable(a), up: Variable(scale == 1 ? b : Kernels.scale(b, by: scale)))
+        }
+        guard mismatches.isEmpty else {
+            throw DiffusionError.foreignLoRA(file: path, mismatches: mismatches, modules: found.count)
+        }
+        return LoRA(pairs)
     }
 
     /// Convolutional spellings have trailing axes of length 1.
@@ -70,22 +102,14 @@ public enum LoRAFile {
         guard tensor.shape.count > 2, tensor.shape.dropFirst(2).allSatisfy({ $0 == 1 }) else { return tensor }
         return tensor.reshaped(Array(tensor.shape.prefix(2)))
     }
+}
 
-    /// alpha / rank; without an alpha peft assumes alpha = rank.
-    private static func scale(alpha: String?, rank: Int, in file: Checkpoint) throws -> Float {
-        if let alpha, file.entry(alpha)?.count == 1 { return try file.tensor(alpha).scalar / Float(rank) }
-        guard let text = file.metadata["lora_adapter_metadata"],
-            let peft = try? JSONDecoder().decode([String: JSONNumber].self, from: Data(text.utf8)),
-            let alpha = peft["lora_alpha"]?.value ?? peft["unet.lora_alpha"]?.value,
-            let r = peft["r"]?.value ?? peft["unet.r"]?.value, r > 0
-        else { return 1 }
-        return Float(alpha / r)
-    }
-
-    /// A JSON value of which only numbers matter.
-    private struct JSONNumber: Decodable {
-        let value: Double?
-
-        init(from decoder: any Decoder) throws { value = try? decoder.singleValueContainer().decode(Double.self) }
+extension LinearSite {
+    /// Why two factors are not of this layer; nil when they are.
+    func refuses(down: [Int], up: [Int]) -> String? {
+        guard down.count == 2, up.count == 2, down[1] == inputs, up[0] == outputs, down[0] == up[1], down[0] > 0 else {
+            return "has factors \(down) and \(up) where the network has [\(outputs), \(inputs)]"
+        }
+        return nil
     }
 }

@@ -63,10 +63,13 @@ extension CLIPModel {
         /// The defaults of the reference class.
         public init() {}
 
-        /// Reads `config.json`.
+        /// Reads `config.json`, or `open_clip_config.json`.
         ///
         /// Throws `ModelsError` when it cannot be read or asks for what we do not have.
-        public init(file: URL) throws { try self.init(ConfigurationFile(url: file)) }
+        public init(file: URL) throws {
+            let file = try ConfigurationFile(url: file)
+            self = try file.has("model_cfg") ? Self(openCLIP: file.section("model_cfg")) : Self(file)
+        }
 
         init(_ file: ConfigurationFile) throws {
             text = try CLIPTextConfiguration(file.section("text_config"))

@@ -35,9 +35,9 @@ extension FolderModel {
     ///
     /// Throws `ModelsError`, `CheckpointError` or `WeightsError`.
     public static func outline(folder: URL) throws -> Weights {
-        let configuration = try Configuration(file: folder.appending(path: "config.json"))
+        let configuration = try Configuration(file: ModelFolder.configuration(of: folder))
         let checkpoint = try Checkpoint.open(folder)
-        let weights = Weights(CheckpointWeights(checkpoint), readsValues: false)
+        let weights = Weights(checkpoint.weightSource, readsValues: false)
         _ = Self(unchecked: configuration, weights)
         try weights.finish(checkpoint.location.path(percentEncoded: false))
         return weights
@@ -51,9 +51,9 @@ extension FolderModel {
     public init(
         folder: URL, precision: Precision = .float32, merging loras: [(lora: LoRA, scale: Float)] = []
     ) throws {
-        let configuration = try Configuration(file: folder.appending(path: "config.json"))
+        let configuration = try Configuration(file: ModelFolder.configuration(of: folder))
         let checkpoint = try Checkpoint.open(folder)
-        let weights = Weights(MergedWeights(CheckpointWeights(checkpoint), loras), precision: precision)
+        let weights = Weights(MergedWeights(checkpoint.weightSource, loras), precision: precision)
         self.init(unchecked: configuration, weights)
         try weights.finish(checkpoint.location.path(percentEncoded: false))
         // Tensors as they were before packing.

@@ -31,13 +31,22 @@ public struct ModelFolder: Sendable {
     /// Throws `ModelsError` when there is none.
     public static func className(of folder: URL) throws -> String {
         let scheduler = folder.appending(path: "scheduler_config.json")
-        var url = folder.appending(path: "config.json")
+        var url = configuration(of: folder)
         if !exists(url), exists(scheduler) { url = scheduler }
         let file = try ConfigurationFile(url: url)
+        if file.has("model_cfg") { return Class.clipModel.rawValue }
         guard let name = try file.string("_class_name") ?? file.strings("architectures", []).first else {
             throw ModelsError.unreadable(file: file.name, why: "it has neither `_class_name` nor `architectures`")
         }
         return name
+    }
+
+    /// The file that says what the model is: `config.json`, or `open_clip_config.json` where that alone is there.
+    public static func configuration(of folder: URL) -> URL {
+        let (own, openCLIP) = (
+            folder.appending(path: "config.json"), folder.appending(path: "open_clip_config.json")
+        )
+        return !exists(own) && exists(openCLIP) ? openCLIP : own
     }
 
     /// Opens a folder by its config.json.
@@ -60,7 +69,7 @@ public struct ModelFolder: Sendable {
         do {
             let model = try ModelFolder(folder)
             let checkpoint = try Checkpoint.open(folder)
-            let weights = Weights(CheckpointWeights(checkpoint), readsValues: false)
+            let weights = Weights(checkpoint.weightSource, readsValues: false)
             try model.declare(weights)
             return weights.problems.map { "\(checkpoint.file(of: $0)): \($0)" }
         } catch {
@@ -80,7 +89,7 @@ public struct ModelFolder: Sendable {
     /// Asks for every parameter of the model.
     private func declare(_ weights: Weights) throws {
         func declare<Model: FolderModel>(_ type: Model.Type) throws {
-            _ = try Model(unchecked: Model.Configuration(file: url.appending(path: "config.json")), weights)
+            _ = try Model(unchecked: Model.Configuration(file: ModelFolder.configuration(of: url)), weights)
         }
         switch modelClass {
         case .unet3DConditionModel: try declare(UNet3DConditionModel.self)

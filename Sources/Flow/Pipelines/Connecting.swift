@@ -16,6 +16,15 @@ enum Feed {
         }
     }
 
+    /// A file or folder of the user's in the place of an artifact of a kind; other feeds as they are.
+    func standing(for kind: ArtifactKind) -> Feed {
+        guard case .source(let source, let place) = self, [.file, .files].contains(source.input.kind) else {
+            return self
+        }
+        let input = SourceInput(kind: kind, files: source.input.files, attributes: source.input.attributes)
+        return .source(PlacedSource(input: input, places: source.places), place: place)
+    }
+
     var place: Place {
         switch self {
         case .step(_, _, let place), .item(_, let place), .source(_, let place): place
@@ -60,8 +69,9 @@ extension Planner {
                     problems.add(entry.keyPlace, "an input cannot be called `\(entry.name)`")
                     continue
                 }
-                let feeds = readFeeds(entry.value, of: declaration)
+                var feeds = readFeeds(entry.value, of: declaration)
                 if let port = stage.inputs.first(where: { $0.name == entry.name }) {
+                    if port.acceptsFiles { feeds = feeds.map { $0.standing(for: port.kind) } }
                     check(feeds, entry, port, declaration, stage)
                 }
                 ports[entry.name] = feeds

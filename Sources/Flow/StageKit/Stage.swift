@@ -78,17 +78,21 @@ public struct InputPort: Hashable, Sendable {
     ///
     /// Otherwise exactly one artifact.
     public let takesMany: Bool
+    /// Whether a file or a folder of the user's may stand for the artifact, as a LoRA from elsewhere does.
+    public let acceptsFiles: Bool
     /// One line of help.
     public let help: String
 
     /// A port as it is.
     public init(
-        _ name: String, _ kind: ArtifactKind, isOptional: Bool = false, takesMany: Bool = false, help: String
+        _ name: String, _ kind: ArtifactKind, isOptional: Bool = false, takesMany: Bool = false,
+        acceptsFiles: Bool = false, help: String
     ) {
         self.name = name
         self.kind = kind
         self.isOptional = isOptional
         self.takesMany = takesMany
+        self.acceptsFiles = acceptsFiles
         self.help = help
     }
 }

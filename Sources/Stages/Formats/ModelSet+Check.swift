@@ -110,7 +110,7 @@ private func disagreements(_ model: ModelSet, _ parts: Set<ModelPart>) -> [(part
 }
 
 private func configuration<T>(_ model: ModelSet, _ part: ModelPart, _ read: (URL) throws -> T) -> T? {
-    model.folders[part].flatMap { try? read($0.appending(path: "config.json")) }
+    model.folders[part].flatMap { try? read(ModelFolder.configuration(of: $0)) }
 }
 
 /// The factor by which the model's autoencoder shrinks images, read from its config; nil when it cannot be read.
@@ -128,7 +128,8 @@ public func checkLoRAs(_ request: StageRequest, port: String) -> [StageProblem] 
     let network = Weights(RandomWeights(seed: 0), readsValues: false)
     guard (try? UNet3DConditionModel(unet, network)) != nil else { return [] }
     return sources.flatMap(\.files).enumerated().compactMap { index, file in
-        guard file.url.pathExtension == "safetensors", file.url.lastPathComponent != MotionAdapter.fileName else {
+        guard LoRAFile.endings.contains(file.url.pathExtension), file.url.lastPathComponent != MotionAdapter.fileName
+        else {
             return nil
         }
         do {

@@ -64,7 +64,7 @@ extension MotionAdapter {
 extension InputArtifact {
     /// The file of a LoRA that a user brings from elsewhere under whatever name.
     fileprivate var onlyWeights: URL? {
-        let weights = files.filter { $0.key.hasSuffix(".safetensors") }
+        let weights = files.filter { LoRAFile.endings.contains($0.value.pathExtension) }
         return weights.count == 1 ? weights.first?.value : nil
     }
 }

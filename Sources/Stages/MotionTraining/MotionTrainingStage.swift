@@ -29,7 +29,7 @@ public struct MotionTrainingStage: Stage {
             "embeddings", .embeddings, isOptional: true,
             help: "image embeddings of the same frames; needed by injector and enhancer"),
         InputPort(
-            "appearance", .spatialLoRA, isOptional: true,
+            "appearance", .spatialLoRA, isOptional: true, acceptsFiles: true,
             help: "what the appearance stage learned; acts, is not trained"),
     ]
     /// What it gives.

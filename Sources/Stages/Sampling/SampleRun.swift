@@ -32,7 +32,8 @@ struct SampleRun {
             throw SamplingError.needsInput(port: "frames", setting: "noise-prior")
         }
         let vae = try model.vae(precision: settings.precision)
-        let size = try size(references?.first, multiple: sizeMultiple(factor: vae.spatialFactor))
+        let given = try context.optionalInput("noise").map { try InitialNoise($0, seeds: settings.seeds) }
+        let size = try size(references?.first, given, vae)
         let outline = try model.unetOutline()
         let motion = try context.optionalInput("motion").map { try MotionAdapter.read($0, network: outline) }
         let (conditions, empty) = try conditions(motion)
@@ -63,6 +64,7 @@ struct SampleRun {
             let seeds = Array(settings.seeds[batch])
             var generators = seeds.map { TorchGenerator(seed: UInt64($0)) }
             let noise = batch.map { index in
+                if let given = given?[settings.seeds[index]] { return given }
                 let drawn = Latents.noise(
                     frames: size.frames, height: size.height / vae.spatialFactor, width: size.width / vae.spatialFactor,
                     channels: sampler.network.configuration.inChannels, using: &generators[index - start])
@@ -91,9 +93,20 @@ struct SampleRun {
     }
 
     /// The reference's size without what does not fill a latent; that of the settings was checked.
-    private func size(_ reference: ClipFrames?, multiple: Int) throws -> Size {
+    ///
+    /// Noise that is given has a size of its own.
+    private func size(_ reference: ClipFrames?, _ noise: InitialNoise?, _ vae: AutoencoderKL) throws -> Size {
+        let multiple = sizeMultiple(factor: vae.spatialFactor)
         var size = Size(width: settings.width, height: settings.height, frames: settings.frames, fps: settings.fps)
-        if let reference, settings.sizedBy == .reference {
+        if let noise {
+            let channels = vae.configuration.latentChannels
+            guard noise.channels == channels else {
+                throw SamplingError.noiseChannels(found: noise.channels, expected: channels)
+            }
+            size = Size(
+                width: noise.width * vae.spatialFactor, height: noise.height * vae.spatialFactor, frames: noise.frames,
+                fps: settings.fps)
+        } else if let reference, settings.sizedBy == .reference {
             size = Size(
                 width: reference.width / multiple * multiple, height: reference.height / multiple * multiple,
                 frames: reference.frames, fps: reference.fps)
@@ -167,7 +180,7 @@ struct SampleRun {
     private func loras(_ motion: MotionAdapter?, _ network: Weights) throws -> [(lora: LoRA, scale: Float)] {
         var loras: [(lora: LoRA, scale: Float)] = []
         if let lora = motion?.temporalLoRA { loras.append((lora, Float(settings.motionScale))) }
-        if let artifact = context.optionalInput("appearance") {
+        for artifact in context.inputs["appearance"] ?? [] {
             let spatial = try SpatialLoRAs.read(artifact, network: network)
             if spatial.loras.count > 1 {
                 context.log.warning("there are \(spatial.loras.count) spatial LoRAs; the first acts")

@@ -12,6 +12,10 @@ public enum SamplingError: Error, Hashable, Sendable, CustomStringConvertible {
     case badSize(width: Int, height: Int, multiple: Int)
     /// Enlarged, the video is more than its format can have.
     case tooLarge(width: Int, height: Int)
+    /// The given noise has no file for a seed.
+    case noNoise(seed: Int)
+    /// The given noise is of another model.
+    case noiseChannels(found: Int, expected: Int)
     /// The network made something that is not a number.
     case notFinite(seed: Int, step: Int)
     /// Parts of the motion adapter have another width than the model.
@@ -33,6 +37,10 @@ public enum SamplingError: Error, Hashable, Sendable, CustomStringConvertible {
         case .tooLarge(let width, let height):
             "enlarged, the video is \(width) x \(height), and a side has at most \(SamplingError.longestSide) pixels; "
                 + "lower `enlarge`"
+        case .noNoise(let seed):
+            "the input `noise` has several files and none for seed \(seed): it needs seed-\(seed).safetensors"
+        case .noiseChannels(let found, let expected):
+            "the input `noise` has \(found) channels where the model's autoencoder has \(expected)"
         case .notFinite(let seed, let step):
             "the latents of seed \(seed) are not finite after step \(step); lower `guidance` or train with a lower "
                 + "`learning-rate`"

@@ -38,7 +38,7 @@ public struct SamplingSettings: StageSettings {
     var sizedBy = SizeSource.reference
 
     @Setting("how much the temporal LoRA acts", in: 0...10) var motionScale = 1.0
-    @Setting("how much a spatial LoRA acts that is connected as `appearance`", in: 0...10) var appearanceScale = 1.0
+    @Setting("how much spatial LoRAs act that are connected as `appearance`", in: 0...10) var appearanceScale = 1.0
     @Setting("E_r of the motion enhancer: from the new prompt's word, as the training prompts had it, or left out")
     var residual = ResidualMode.recompute
     @Setting("a prompt without the motion's word: an error, or sampled without E_r") var missingWord = MissingWord.error

@@ -17,14 +17,19 @@ public struct SamplingStage: Stage {
     public static let summary = "make videos of a prompt by DDIM with classifier-free guidance"
     /// What it takes.
     public static let inputs = [
-        InputPort("motion", .motionAdapter, isOptional: true, help: "what the motion stage learned"),
         InputPort(
-            "appearance", .spatialLoRA, isOptional: true,
-            help: "a spatial LoRA of a subject that shall perform the motion; of several the first"),
+            "motion", .motionAdapter, isOptional: true, acceptsFiles: true,
+            help: "what the motion stage learned, or a temporal LoRA from elsewhere"),
+        InputPort(
+            "appearance", .spatialLoRA, isOptional: true, takesMany: true, acceptsFiles: true,
+            help: "spatial LoRAs of subjects that shall perform the motion; of one for each clip the first"),
         InputPort(
             "frames", .frames, isOptional: true,
             help: "reference clips: the first gives size, count and rate; noise-prior inverts one"),
         InputPort("embeddings", .embeddings, isOptional: true, help: "image embeddings for `injector: true`"),
+        InputPort(
+            "noise", .latents, isOptional: true, acceptsFiles: true,
+            help: "latents to begin with in place of drawn noise: `seed-N.safetensors` for seed N, or one file for all"),
     ]
     /// What it gives.
     public static let outputs = [

@@ -28,13 +28,17 @@ let package = Package(
             name: "CKernels", path: "Sources/Core/CKernels",
             cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off"])]),
         .core("Tracing", []),
+        .target(
+            name: "CLexicon", path: "Sources/Core/CLexicon",
+            exclude: ["lexicon.txt", "make-lexicon.py", "LICENSE-WordNet.txt"]),
         .core("Tensors", ["CKernels", "CBLAS"]),
         .core("Autograd", ["Tensors", "Tracing"]),
         .core("Layers", ["Autograd", "Tensors"]),
         .core("Objectives", ["Autograd", "Tensors"]),
         .core("Checkpoints", ["Tensors"]),
         .core("Models", ["Layers", "Autograd", "Tensors", "Checkpoints"]),
-        .core("Diffusion", ["Models", "Layers", "Autograd", "Tensors", "Checkpoints", "Tracing"]),
+        .core("Verbs", ["CLexicon"]),
+        .core("Diffusion", ["Models", "Layers", "Autograd", "Tensors", "Checkpoints", "Tracing", "Verbs"]),
         .core("Media", ["Tensors", "CAV"]),
         .core("World", ["Tensors"]),
 
@@ -110,6 +114,7 @@ let package = Package(
         .tests("Objectives", ["Objectives", "Autograd", "Tensors"]),
         .tests("Checkpoints", ["Checkpoints", "Tensors"]),
         .tests("Models", ["Models", "Layers", "Autograd", "Tensors", "Checkpoints"]),
+        .tests("Verbs", ["Verbs"]),
         .tests("Diffusion", ["Diffusion", "Models", "Layers", "Autograd", "Tensors", "Checkpoints"]),
         .tests("Media", ["Media", "Tensors"]),
         .tests("World", ["World", "Media", "Tensors"]),
@@ -158,6 +163,7 @@ extension [Target.Dependency] {
     static var core: Self {
         [
             "Diffusion", "Models", "Objectives", "Layers", "Autograd", "Tensors", "Checkpoints", "Media", "Tracing",
+            "Verbs",
             "World",
         ]
     }

@@ -114,6 +114,16 @@ import Testing
             for settings in [#"{"use_dora": true}"#, #"{"alpha_pattern": {"to_q": 3}}"#, "[]"] {
                 #expect(throws: DiffusionError.self, "\(settings)") { try read(settings) }
             }
+            // Who must know all that is read says where the settings are.
+            func given(_ settings: URL?) throws -> LoRA {
+                try LoRAFile.read(Checkpoint.open(file), sites: sites, settings: .file(settings))
+            }
+            _ = try read(#"{"lora_alpha": 2}"#)
+            let elsewhere = folder.appending(path: "settings")
+            try Data(#"{"lora_alpha": 8}"#.utf8).write(to: elsewhere)
+            #expect(try given(elsewhere).factors[0].up.value == Kernels.scale(lora.factors[0].up.value, by: 2))
+            let lost = #expect(throws: DiffusionError.self) { try given(nil) }
+            #expect(lost.map { "\($0)" }?.contains("give the folder of both") == true)
             // The settings of another file are not this one's.
             let other = folder.appending(path: "other.safetensors")
             try FileManager.default.moveItem(at: file, to: other)

@@ -13,7 +13,7 @@ import Testing
         ("A king is being a spring; it was tumbling", nil, "tumbling"),
         ("A boy is lifting weights", "lifting weights", "lifting"),
         ("A boy is lifting a box", "lifting weights", "lifting"),
-        ("A cat is sleeping", "zigzagging", "sleeping"),
+        ("A panda plays golf in the desert", nil, "plays"),
     ])
     func `the word is found`(prompt: String, motion: String?, word: String) throws {
         #expect(try MotionWord(in: prompt, motion: motion).text == word)
@@ -37,6 +37,8 @@ import Testing
         #expect(error.map { "\($0)" }?.contains("\"zigzagging\"") == true)
         // A part of a word is not the word.
         #expect(throws: DiffusionError.self) { try MotionWord(in: "outrunning", motion: "running") }
+        // Another verb is not the motion that was named.
+        #expect(throws: DiffusionError.self) { try MotionWord(in: "A cat is sleeping", motion: "zigzagging") }
     }
 
     @Test func `tokens count from the begin of the text, and the last position is the end's`() throws {

@@ -83,6 +83,20 @@ struct SampleTests {
         let strong = try sample(workspace, "--lora", file, "--lora-scale", "10", "--to", "strong.mp4")
         #expect(strong.status == 0, "\(strong.errors)")
         #expect(try !videos.contains(bytes(workspace, "strong.mp4")))
+        // peft's folder: its settings tell the scale, and are part of the key.
+        try workspace.write("peft/adapter_config.json", #"{"lora_alpha": 2, "r": 2}"#)
+        try FileManager.default.copyItem(
+            at: workspace.folder.appending(path: "peft.safetensors"),
+            to: workspace.folder.appending(path: "peft/adapter_model.safetensors"))
+        let one = try sample(workspace, "--lora", "peft", "--to", "one.mp4")
+        #expect(one.status == 0, "\(one.errors)")
+        #expect(try videos.contains(bytes(workspace, "one.mp4")))
+        try workspace.write("peft/adapter_config.json", #"{"lora_alpha": 20, "r": 2}"#)
+        let ten = try sample(workspace, "--lora", "peft", "--to", "ten.mp4")
+        #expect(ten.status == 0, "\(ten.errors)")
+        #expect(try bytes(workspace, "ten.mp4") == bytes(workspace, "strong.mp4"))
+        let alone = try sample(workspace, "--lora", "peft/adapter_model.safetensors", "--to", "alone.mp4")
+        #expect(alone.status == 2 && alone.errors.contains("give the folder of both"), "\(alone.errors)")
         // What the motion stage learned, as a folder.
         let motion = try workspace.motrans("get", "motion", "--to", "motion")
         #expect(motion.status == 0, "\(motion.errors)")

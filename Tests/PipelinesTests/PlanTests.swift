@@ -94,7 +94,8 @@ extension PlannedStep {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../pipelines")
         let reader = PipelineReader(stages: FakeStages.table, modelFolders: [work.root.appending(path: "models")])
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.path(percentEncoded: false))
-            .filter { $0.hasSuffix(".yaml") }
+            // That one needs folders which people download.
+            .filter { $0.hasSuffix(".yaml") && $0 != "turn-box-zeroscope.yaml" }
         #expect(names.contains("turn-box.yaml"))
         for name in names {
             #expect(try reader.read(folder.appending(path: name), named: name).check() == [], "\(name)")

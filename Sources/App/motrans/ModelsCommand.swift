@@ -9,7 +9,7 @@ import StageKit
 struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "models", abstract: "Model sets: list them, check one, make a tiny one.",
-        subcommands: [List.self, Check.self, Initialise.self], defaultSubcommand: List.self)
+        subcommands: [List.self, ModelsCheckCommand.self, Initialise.self], defaultSubcommand: List.self)
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -45,56 +45,6 @@ struct ModelsCommand: ParsableCommand {
         }
     }
 
-    struct Check: ParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "check", abstract: "What a model set has, and what is wrong with it.",
-            discussion: ExitStatus.help)
-
-        @Argument(help: "A model set: a YAML file, its folder, or its name.") var set: String
-        @Flag(help: "One JSON document.") var json = false
-        @OptionGroup var pipelineOptions: PipelineOptions
-
-        func run() throws {
-            let console = Console()
-            let reader = pipelineOptions.reader()
-            let model = try ModelsCommand.set(set, reader)
-            var table = Table([("part", .left), ("", .left), ("class", .left), ("size", .right), ("folder", .left)])
-            var parts: [Value] = []
-            var problems: [String] = []
-            for part in ModelPart.allCases {
-                guard let folder = model.folders[part] else {
-                    table.add([part.rawValue, "–", "", "", ""])
-                    continue
-                }
-                let wrong = [.tokenizer, .scheduler].contains(part) ? [] : ModelFolder.check(folder)
-                let size = ModelsCommand.size(of: folder)
-                let name = (try? ModelFolder.className(of: folder)) ?? ""
-                problems += wrong.map { "\(part.rawValue): \($0)" }
-                table.add([
-                    part.rawValue, wrong.isEmpty ? "✓" : "✗", name, Readable.bytes(size), folder.relativePath,
-                ])
-                parts.append(
-                    .map([
-                        "part": .string(part.rawValue), "class": .string(name), "bytes": .int(size),
-                        "folder": .string(folder.relativePath), "problems": .list(wrong.map(Value.string)),
-                    ]))
-            }
-            if json {
-                let precision = JSON.optional(model.precision)
-                console.result(
-                    JSON.document([("name", .string(model.name)), ("precision", precision), ("parts", .list(parts))]))
-            } else {
-                console.result(table.text)
-                if let precision = model.precision { console.result("\nprecision: \(precision)") }
-            }
-            guard problems.isEmpty else {
-                throw CommandFailure(
-                    status: .usage,
-                    message: "model set \(model.name) is not complete\n  " + problems.joined(separator: "\n  "))
-            }
-        }
-    }
-
     struct Initialise: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "init",
@@ -123,9 +73,9 @@ struct ModelsCommand: ParsableCommand {
     }
 
     /// A set by its name, else by the path of its YAML file or of the folder of that.
-    static func set(_ name: String, _ reader: PipelineReader) throws -> ModelSet {
+    static func set(_ name: String, _ reader: PipelineReader, requiresFolders: Bool = true) throws -> ModelSet {
         let named = reader.modelFolders.flatMap(sets).first { $0.name == name }?.file
-        return try reader.modelSet(named ?? URL(filePath: name), named: name)
+        return try reader.modelSet(named ?? URL(filePath: name), named: name, requiresFolders: requiresFolders)
     }
 
     /// The model sets in a folder: `NAME.yaml`, and `NAME/model.yaml`.
@@ -137,15 +87,6 @@ struct ModelsCommand: ParsableCommand {
             if FileManager.default.fileExists(atPath: inner.path(percentEncoded: false)) { return (name, inner) }
             guard name.hasSuffix(".yaml") else { return nil }
             return (String(name.dropLast(5)), folder.appending(path: name))
-        }
-    }
-
-    private static func size(of folder: URL) -> Int {
-        let path = folder.path(percentEncoded: false)
-        let files = (try? FileManager.default.subpathsOfDirectory(atPath: path)) ?? []
-        return files.reduce(0) { sum, file in
-            let facts = try? FileManager.default.attributesOfItem(atPath: folder.appending(path: file).path)
-            return sum + ((facts?[.size] as? NSNumber)?.intValue ?? 0)
         }
     }
 }

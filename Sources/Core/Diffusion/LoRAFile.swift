@@ -31,6 +31,15 @@ public enum LoRAFile {
         }
     }
 
+    /// Where the settings of peft are looked for, which tell a LoRA's scale: `adapter_config.json`.
+    public enum SettingsSource: Sendable {
+        /// Beside the file.
+        case beside
+        /// In this file or, where there is none, nowhere: for those who must know all that they read. One that lies beside
+        /// the LoRA all the same is an error, as its scale would be lost.
+        case file(URL?)
+    }
+
     /// Writes both factors of each layer, float32; `scale` is folded into B.
     ///
     /// Throws `CheckpointError` when the disk refuses.
@@ -53,9 +62,12 @@ public enum LoRAFile {
     /// folded into B.
     /// - Parameters:
     ///   - sites: the Linears of the network it is for, `unet.weights.linears`.
+    ///   - settings: where an `adapter_config.json` is looked for.
     /// Throws `DiffusionError.foreignLoRA` with all modules that are not there or have another shape, and
     /// `DiffusionError.unreadable` when it is no LoRA.
-    public static func read(_ file: Checkpoint, sites: [LinearSite]) throws -> LoRA {
+    public static func read(
+        _ file: Checkpoint, sites: [LinearSite], settings: SettingsSource = .beside
+    ) throws -> LoRA {
         if let list = TensorList(file) { return try list.lora(sites: sites) }
         let path = file.location.path(percentEncoded: false)
         let names = LoRANames(sites: sites)
@@ -69,7 +81,7 @@ public enum LoRAFile {
             }
         }
         guard !found.isEmpty else { throw DiffusionError.unreadable(file: path, why: "it holds no tensor") }
-        let scales = try LoRAScale(of: file)
+        let scales = try LoRAScale(of: file, settings)
         let known = Set(sites.map(\.path))
         var mismatches = found.keys.filter { !known.contains($0) }.sorted().map {
             "\($0) is not a Linear of this network"

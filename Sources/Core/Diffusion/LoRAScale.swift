@@ -12,9 +12,9 @@ struct LoRAScale {
 
     /// Throws `DiffusionError.unreadable` when layers have alphas of their own by patterns, or the file adds more than
     /// two factors.
-    init(of file: Checkpoint) throws {
+    init(of file: Checkpoint, _ source: LoRAFile.SettingsSource) throws {
         self.file = file
-        guard let text = try Self.text(beside: file) else {
+        guard let text = try Self.text(of: file, source) else {
             (alpha, isStabilised) = (nil, false)
             return
         }
@@ -46,14 +46,25 @@ struct LoRAScale {
         return Float(alpha / (isStabilised ? Double(rank).squareRoot() : Double(rank)))
     }
 
-    private static func text(beside file: Checkpoint) throws -> String? {
+    private static func text(of file: Checkpoint, _ source: LoRAFile.SettingsSource) throws -> String? {
         if let text = file.metadata["lora_adapter_metadata"] { return text }
-        let config = file.location.deletingLastPathComponent().appending(path: "adapter_config.json")
         // Another file may lie beside a LoRA of another tool: only the name that goes with it counts.
-        guard file.location.deletingPathExtension().lastPathComponent == "adapter_model",
-            FileManager.default.fileExists(atPath: config.path(percentEncoded: false))
-        else { return nil }
-        return try String(contentsOf: config, encoding: .utf8)
+        guard file.location.deletingPathExtension().lastPathComponent == "adapter_model" else { return nil }
+        let beside = file.location.deletingLastPathComponent().appending(path: "adapter_config.json")
+        let isThere = FileManager.default.fileExists(atPath: beside.path(percentEncoded: false))
+        switch source {
+        case .beside: return isThere ? try String(contentsOf: beside, encoding: .utf8) : nil
+        case .file(let url?): return try String(contentsOf: url, encoding: .utf8)
+        case .file(nil):
+            guard !isThere else {
+                throw DiffusionError.unreadable(
+                    file: file.location.path(percentEncoded: false),
+                    why:
+                        "adapter_config.json beside it tells its scale, and is not given with it: give the folder of both"
+                )
+            }
+            return nil
+        }
     }
 
     /// A JSON value, as far as it matters here.

@@ -73,11 +73,16 @@ public struct MotionAdapter {
     ///
     /// - Parameters:
     ///   - lora: the temporal LoRA's file, nil when there is none.
+    ///   - settings: where the settings of a LoRA of peft are.
     ///   - adapter: the file with the rest, nil when there is none (a LoRA of another tool).
     ///   - network: `unet.weights`, whose modules it must fit.
     /// Throws `DiffusionError` when it was made for another network.
-    public init(lora: URL?, adapter: URL?, network: Weights) throws {
-        temporalLoRA = try lora.map { try LoRAFile.read(Checkpoint.open($0), sites: network.linears) }
+    public init(
+        lora: URL?, settings: LoRAFile.SettingsSource = .beside, adapter: URL?, network: Weights
+    ) throws {
+        temporalLoRA = try lora.map {
+            try LoRAFile.read(Checkpoint.open($0), sites: network.linears, settings: settings)
+        }
         guard let adapter else {
             (injector, enhancer, videoEmbedding, residualEmbedding) = (nil, nil, nil, nil)
             facts = Facts(motion: nil, span: .verb, prompts: [])

@@ -86,7 +86,7 @@ public struct MotionEnhancer {
         zip(MotionEnhancer.names, variables).map { ($0, $1.value) }
     }
 
-    static let names = [
+    public static let names = [
         "motion_enhancer.fc1.weight", "motion_enhancer.fc1.bias", "motion_enhancer.fc2.weight",
         "motion_enhancer.fc2.bias",
     ]

@@ -1,4 +1,4 @@
-import Foundation
+import Verbs
 
 /// The word of a prompt that carries the motion: what the motion enhancer strengthens (diffusion.md 8.7).
 ///
@@ -21,7 +21,7 @@ public struct MotionWord: Hashable, Sendable {
     /// The whole prompt.
     public let prompt: String
 
-    /// Finds the word: `motion` if the prompt has it, else the first word in -ing after a form of be.
+    /// Finds the word: `motion`, which the prompt must have; without one the verb that the rules of ``MotionVerb`` find.
     ///
     /// Case does not matter. Of a motion that is a phrase, the first word will do when the rest is not in the prompt.
     /// Throws `DiffusionError.noMotionWord`.
@@ -29,16 +29,18 @@ public struct MotionWord: Hashable, Sendable {
         let words = MotionWord.words(of: prompt)
         let wanted = MotionWord.words(of: motion ?? "").map { $0.lowercased() }
         let lowered = words.map { $0.lowercased() }
-        let explicit = MotionWord.position(of: wanted, in: lowered).map { start in
-            words[start..<start + (span == .phrase ? wanted.count : 1)]
+        let place: Range<String.Index>?
+        if let name = wanted.first {
+            let whole = MotionWord.position(of: wanted, in: lowered).map { start in
+                words[start].startIndex..<words[start + (span == .phrase ? wanted.count : 1) - 1].endIndex
+            }
+            place = whole ?? lowered.firstIndex(of: name).map { words[$0].startIndex..<words[$0].endIndex }
+        } else {
+            place = MotionVerb.find(in: prompt)?.words.first
         }
-        let firstOnly = wanted.first.flatMap { lowered.firstIndex(of: $0) }.map { words[$0...$0] }
-        guard
-            let found = explicit ?? firstOnly ?? MotionWord.progressive(lowered).map({ words[$0...$0] }),
-            let first = found.first, let last = found.last
-        else { throw DiffusionError.noMotionWord(prompt: prompt, motion: motion) }
-        text = String(prompt[first.startIndex..<last.endIndex])
-        before = String(prompt[..<first.startIndex])
+        guard let place else { throw DiffusionError.noMotionWord(prompt: prompt, motion: motion) }
+        text = String(prompt[place])
+        before = String(prompt[..<place.lowerBound])
         self.prompt = prompt
     }
 
@@ -67,28 +69,4 @@ public struct MotionWord: Hashable, Sendable {
         guard !wanted.isEmpty, words.count >= wanted.count else { return nil }
         return (0...words.count - wanted.count).first { Array(words[$0..<$0 + wanted.count]) == wanted }
     }
-
-    /// The first word in -ing that a form of be leads to: "is zigzagging", "are slowly walking", "is rock climbing".
-    private static func progressive(_ words: [String]) -> Int? {
-        for start in words.indices where formsOfBe.contains(words[start]) || words[start].hasSuffix("'s") {
-            for index in words.indices.dropFirst(start + 1).prefix(3) {
-                let word = words[index]
-                // A noun phrase or a place begins here: "is in the living room" names no motion.
-                if closedClass.contains(word) { break }
-                if word.hasSuffix("ing"), word.count > 4, !notVerbs.contains(word) { return index }
-            }
-        }
-        return nil
-    }
-
-    private static let formsOfBe: Set<String> = ["am", "is", "are", "was", "were", "be", "been", "being", "they're"]
-    private static let notVerbs: Set<String> = [
-        "anything", "being", "ceiling", "during", "evening", "everything", "morning", "nothing", "something", "spring",
-        "string", "thing",
-    ]
-    private static let closedClass: Set<String> = [
-        "a", "an", "the", "this", "that", "these", "those", "his", "her", "its", "their", "my", "your", "our", "some",
-        "in", "on", "at", "by", "with", "from", "to", "of", "under", "over", "inside", "near", "behind", "beside",
-        "into", "onto", "through", "across", "between", "above", "below", "during", "and", "or", "but", "who", "which",
-    ]
 }

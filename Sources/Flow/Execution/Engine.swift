@@ -1,3 +1,5 @@
+public import Artifacts
+public import Foundation
 public import Lineage
 public import StageKit
 public import Storage
@@ -23,6 +25,15 @@ public struct Engine: Sendable {
     public let version: String
     /// Facts about the machine that go into each attempt's record and never into keys: kernels, BLAS, threads.
     public let facts: [String: String]
+
+    /// The digest of a part of a model, as keys have it; files that did not change since they were last seen are not read
+    /// again.
+    ///
+    /// - Parameter hashing: told of each file that has to be read, with its size, before it is.
+    /// - Throws: `LineageError`.
+    public func digest(ofPart folder: URL, hashing: (String, Int) throws -> Void = { _, _ in }) throws -> Digest {
+        try SourceDigests.digest(ofPart: folder, in: lineage, hashing: hashing)
+    }
 
     /// An engine over a cache.
     public init(

@@ -108,6 +108,15 @@ struct SourceDigests: Sendable {
         return folder
     }
 
+    /// The digest of a part of a model, as keys have it.
+    ///
+    /// Files that did not change since they were last seen are not read again.
+    static func digest(
+        ofPart folder: URL, in lineage: LineageDatabase, hashing: (String, Int) throws -> Void
+    ) throws -> Digest {
+        try lineage.digest(ofFolder: folder, including: isModelFile, hashing: hashing).digest
+    }
+
     /// What a model is read from: configuration, weights and vocabularies; not its card, pictures, or other formats.
     ///
     /// Folders below hold other parts or other formats.

@@ -155,8 +155,8 @@ extension Planner {
                 continue
             }
             let folder = url(path, from: source.folder)
-            guard exists(folder, entry.value, "folder") else { continue }
-            guard isExistingFolder(folder) else {
+            guard !requiresModelFolders || exists(folder, entry.value, "folder") else { continue }
+            guard !requiresModelFolders || isExistingFolder(folder) else {
                 problems.add(
                     entry.value.place, "`\(path)` is a file; a part is the folder with its config.json and weights")
                 continue
@@ -183,14 +183,14 @@ extension Planner {
     private func addDiffusers(_ written: Written, to folders: inout [ModelPart: URL]) {
         guard let path = text(written, "`diffusers`") else { return }
         let root = url(path, from: written.place.source.folder)
-        guard exists(root, written, "folder") else { return }
+        guard !requiresModelFolders || exists(root, written, "folder") else { return }
         let names: [(ModelPart, String)] = [
             (.unet, "unet"), (.vae, "vae"), (.textEncoder, "text_encoder"), (.tokenizer, "tokenizer"),
             (.scheduler, "scheduler"),
         ]
         for (part, name) in names {
             let folder = root.appending(path: name).standardizedFileURL
-            if isExistingFolder(folder) {
+            if !requiresModelFolders || isExistingFolder(folder) {
                 folders[part] = folder
             } else {
                 problems.add(written.place, "the diffusers folder `\(path)` has no `\(name)`")

@@ -51,9 +51,15 @@ public struct PipelineReader: Sendable {
 
     /// Reads a model set: a YAML file, or a folder with a `model.yaml`.
     ///
+    /// - Parameter requiresFolders: whether a folder that is not there is an error; otherwise the set names it all the
+    ///   same, for those who tell what is missing.
     /// - Throws: `.unreadable`, or `.invalid` with all that is wrong with it.
-    public func modelSet(_ file: URL, named name: String? = nil) throws(PipelineError) -> ModelSet {
-        try Planner(self).modelSet(file, named: name ?? file.path(percentEncoded: false))
+    public func modelSet(
+        _ file: URL, named name: String? = nil, requiresFolders: Bool = true
+    ) throws(PipelineError) -> ModelSet {
+        let planner = Planner(self)
+        planner.requiresModelFolders = requiresFolders
+        return try planner.modelSet(file, named: name ?? file.path(percentEncoded: false))
     }
 }
 

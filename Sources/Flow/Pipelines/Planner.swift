@@ -18,6 +18,8 @@ final class Planner {
     var resolving: [Parameter] = []
     var usedEnvironment: [String: String] = [:]
     var modelSets: [URL: PlacedModelSet?] = [:]
+    /// Whether the parts of model sets must be there.
+    var requiresModelFolders = true
     /// Parameters look back at their scopes, which nobody else keeps.
     var scopes: [Scope] = []
     var declarations: [StepDeclaration] = []

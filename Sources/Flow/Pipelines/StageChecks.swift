@@ -6,6 +6,7 @@ struct StageChecks {
     private let pipeline: Pipeline
     private let steps: Set<StepID>?
     private let byID: [StepID: PlannedStep]
+    private let findings = Findings()
 
     init(_ pipeline: Pipeline, _ steps: Set<StepID>?) {
         self.pipeline = pipeline
@@ -60,7 +61,7 @@ struct StageChecks {
         }
         return StageRequest(
             sources: sources, upstream: upstream.mapValues { $0.map(\.source) }, element: step.element,
-            model: step.model)
+            model: step.model, findings: findings)
     }
 
     private func place(

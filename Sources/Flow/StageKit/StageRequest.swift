@@ -14,15 +14,19 @@ public struct StageRequest: Sendable {
     public let element: Value?
     /// The model set, nil when the step has none.
     public let model: ModelSet?
+    /// What was found out for other steps.
+    public let findings: Findings
 
     /// A request as it is.
     public init(
-        sources: [String: [SourceInput]], upstream: [String: [SourceInput]] = [:], element: Value?, model: ModelSet?
+        sources: [String: [SourceInput]], upstream: [String: [SourceInput]] = [:], element: Value?, model: ModelSet?,
+        findings: Findings = Findings()
     ) {
         self.sources = sources
         self.upstream = upstream
         self.element = element
         self.model = model
+        self.findings = findings
     }
 }
 

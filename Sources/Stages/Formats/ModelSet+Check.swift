@@ -1,8 +1,8 @@
 import Checkpoints
-import Diffusion
+public import Diffusion
 import Foundation
 import Layers
-import Models
+public import Models
 public import StageKit
 
 /// Every missing part, every part of another kind, and every missing or misshapen tensor; reads headers only.
@@ -27,6 +27,28 @@ public func checkModel(_ model: ModelSet?, parts: [ModelPart]) -> [StageProblem]
     guard problems.isEmpty else { return problems }
     return disagreements(model, Set(parts)).map {
         StageProblem(.model($0.part), "\($0.part.rawValue): \($0.why): they do not belong together")
+    }
+}
+
+extension StageRequest {
+    /// What is wrong with these parts of the step's model; many steps ask the same.
+    public func checkModel(parts: [ModelPart]) -> [StageProblem] {
+        once("model: \(parts)") { Formats.checkModel(model, parts: parts) }
+    }
+
+    /// The factor by which the model's autoencoder shrinks images; nil when its config cannot be read.
+    public var spatialFactor: Int? { once("spatial factor") { Formats.spatialFactor(of: model) } }
+
+    /// The tokenizer of the model's text encoder; nil when it cannot be read.
+    public var tokenizer: CLIPTokenizer? { once("tokenizer") { try? model?.tokenizer() } }
+
+    /// The model's scheduler; nil when it cannot be read.
+    public var scheduler: DDIMScheduler? { once("scheduler") { try? model?.scheduler() } }
+
+    /// Answers differ by the model's folders alone.
+    private func once<Answer: Sendable>(_ question: String, _ find: () -> Answer) -> Answer {
+        let folders = (model?.folders ?? [:]).map { "\($0.key): \($0.value.path)" }.sorted()
+        return findings.once("\(question) of \(model?.name ?? "no model"), \(folders)", find)
     }
 }
 
@@ -127,13 +149,18 @@ public func checkLoRAs(_ request: StageRequest, port: String) -> [StageProblem] 
     // Names and shapes of the network alone: nothing is read.
     let network = Weights(RandomWeights(seed: 0), readsValues: false)
     guard (try? UNet3DConditionModel(unet, network)) != nil else { return [] }
-    return sources.flatMap(\.files).enumerated().compactMap { index, file in
+    let files = sources.flatMap { source in
+        let settings = source.files.first { $0.path == "adapter_config.json" }?.url
+        return source.files.map { (file: $0, settings: settings) }
+    }
+    return files.enumerated().compactMap { index, source in
+        let file = source.file
         guard LoRAFile.endings.contains(file.url.pathExtension), file.url.lastPathComponent != MotionAdapter.fileName
         else {
             return nil
         }
         do {
-            _ = try LoRAFile.read(Checkpoint.open(file.url), sites: network.linears)
+            _ = try LoRAFile.read(Checkpoint.open(file.url), sites: network.linears, settings: .file(source.settings))
             return nil
         } catch { return StageProblem(.input(port: port, index: index), "\(error)") }
     }

@@ -54,16 +54,16 @@ extension CLIPTokenizer {
     }
 }
 
-/// Why the motion's word cannot be strengthened in a prompt: it has none, or with a model, reads none of it.
-public func motionWordProblem(
-    in prompt: String, motion: String?, span: MotionWord.Span, model: ModelSet?
-) -> String? {
-    do {
-        if let tokenizer = try? model?.tokenizer() {
-            _ = try tokenizer.motionTokens(of: prompt, motion: motion, span: span)
-        } else {
-            _ = try MotionWord(in: prompt, motion: motion, span: span)
-        }
-        return nil
-    } catch { return "\(error)" }
+extension StageRequest {
+    /// Why the motion's word cannot be strengthened in a prompt: it has none, or with a model, reads none of it.
+    public func motionWordProblem(in prompt: String, motion: String?, span: MotionWord.Span) -> String? {
+        do {
+            if let tokenizer {
+                _ = try tokenizer.motionTokens(of: prompt, motion: motion, span: span)
+            } else {
+                _ = try MotionWord(in: prompt, motion: motion, span: span)
+            }
+            return nil
+        } catch { return "\(error)" }
+    }
 }

@@ -35,7 +35,9 @@ public struct SpatialLoRAs {
     ///
     /// Throws `FormatError` when it has no LoRA, `DiffusionError.foreignLoRA` when it was made for another network.
     public static func read(_ artifact: InputArtifact, network: Weights) throws -> SpatialLoRAs {
-        func lora(_ url: URL) throws -> LoRA { try LoRAFile.read(Checkpoint.open(url), sites: network.linears) }
+        func lora(_ url: URL) throws -> LoRA {
+            try LoRAFile.read(Checkpoint.open(url), sites: network.linears, settings: artifact.adapterSettings)
+        }
         if let single = artifact.files[LoRAFile.name] { return SpatialLoRAs([try lora(single)]) }
         var found: [LoRA] = []
         while let url = artifact.files["\(found.count)/\(LoRAFile.name)"] { found.append(try lora(url)) }
@@ -57,11 +59,14 @@ extension MotionAdapter {
         guard lora != nil || adapter != nil else {
             throw FormatError.missingFile(file: LoRAFile.name, kind: artifact.kind.name)
         }
-        return try MotionAdapter(lora: lora, adapter: adapter, network: network)
+        return try MotionAdapter(lora: lora, settings: artifact.adapterSettings, adapter: adapter, network: network)
     }
 }
 
 extension InputArtifact {
+    /// What was given with a LoRA of peft, and is in the key; what lies beside it otherwise is not looked at.
+    fileprivate var adapterSettings: LoRAFile.SettingsSource { .file(files["adapter_config.json"]) }
+
     /// The file of a LoRA that a user brings from elsewhere under whatever name.
     fileprivate var onlyWeights: URL? {
         let weights = files.filter { LoRAFile.endings.contains($0.value.pathExtension) }

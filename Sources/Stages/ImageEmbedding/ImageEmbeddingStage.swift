@@ -52,7 +52,7 @@ public struct ImageEmbeddingStage: Stage {
 
     /// Whether the image encoder is there and whole.
     public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
-        checkModel(request.model, parts: modelParts(settings))
+        request.checkModel(parts: modelParts(settings))
     }
 
     /// Embeds all frames.

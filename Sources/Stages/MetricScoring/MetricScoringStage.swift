@@ -79,7 +79,7 @@ public struct MetricScoringStage: Stage {
         {
             parts.removeAll { $0 == .tokenizer }
         }
-        problems += checkModel(request.model, parts: parts).map { problem in
+        problems += request.checkModel(parts: parts).map { problem in
             guard problem.subject == .model(.videoEncoder), request.model?.folders[.videoEncoder] == nil else {
                 return problem
             }

@@ -16,9 +16,9 @@ struct MotionTrainer {
     private let examples: Examples
     private let settings: MotionTrainingSettings
     private let draws: TrainingDraws
-    private let temporal: LoRA?
-    private let injector: AppearanceInjector?
-    private let enhancer: MotionEnhancer?
+    let temporal: LoRA?
+    let injector: AppearanceInjector?
+    let enhancer: MotionEnhancer?
     private var groups: [TrainedGroup]
     /// The learning rates that the groups begin with.
     private let rates: [Double]
@@ -79,38 +79,47 @@ struct MotionTrainer {
             try context.checkCancellation()
             let span = Trace.unit("training step")
             defer { span.end() }
-            var generator = draws.step(step)
-            let clip = draws.clip(at: step, of: examples.all.count)
-            let timestep = timestep(using: &generator)
+            let choices = choices(step)
             let isLast = step == settings.steps - 1
             let levels = isLast && injector != nil ? InjectionLevels() : nil
-            let share = settings.schedule.share(at: step, of: settings.steps)
-            for index in groups.indices { groups[index].learningRate = rates[index] * share }
-            let losses = losses(clip, timestep, &generator, levels)
-            let total = losses.dropFirst().reduce(losses[0].weighted) { $0 + $1.weighted }
-            let result = try trainStep(&groups, loss: total, clip: settings.gradientClip, step: step + 1)
+            let (loss, losses) = try train(choices, step, levels)
             let parts = losses.map { (name: $0.name, value: Double($0.value)) }
             record.append(
                 TrainingRecord.Step(
-                    clip: clip, timestep: timestep, loss: result.loss,
+                    clip: choices.clip, timestep: choices.timestep, loss: loss,
                     parts: Dictionary(uniqueKeysWithValues: parts.map { ($0.name, $0.value) })))
             context.report(
                 StageProgress(
                     step + 1, of: settings.steps, unit: "step",
-                    readings: [.init("loss", result.loss)]
+                    readings: [.init("loss", loss)]
                         + (parts.count > 1 ? parts.map { .init($0.name, $0.value) } : [])))
             if let ratio = levels?.largest { report(ratio, context) }
         }
         return record
     }
 
-    /// Uniform over the schedule, or over its noisy end.
-    private func timestep(using generator: inout Generator) -> Int {
-        guard settings.highNoise > 0, generator.chance(settings.highNoise) else {
-            return generator.integer(below: schedule.count)
-        }
-        let low = min(settings.highNoiseFrom, schedule.count - 1)
-        return low + generator.integer(below: schedule.count - low)
+    /// One update, with everything chosen already; gives the losses from before it.
+    mutating func train(
+        _ choices: StepChoices, _ step: Int, _ levels: InjectionLevels? = nil
+    ) throws -> (loss: Double, parts: [Part]) {
+        let share = settings.schedule.share(at: step, of: settings.steps)
+        for index in groups.indices { groups[index].learningRate = rates[index] * share }
+        let losses = losses(choices, levels)
+        let total = losses.dropFirst().reduce(losses[0].weighted) { $0 + $1.weighted }
+        let result = try trainStep(&groups, loss: total, clip: settings.gradientClip, step: step + 1)
+        return (result.loss, losses)
+    }
+
+    /// What chance decides in a step.
+    private func choices(_ step: Int) -> StepChoices {
+        var generator = draws.step(step)
+        let clip = draws.clip(at: step, of: examples.all.count)
+        let example = examples.all[clip]
+        return StepChoices(
+            clip: clip, shape: example.latents.shape,
+            frames: injector == nil ? nil : example.embeddings?.frames.shape[0],
+            hasSpatial: spatial != nil && settings.spatialScale > 0, schedule: schedule.count, settings: settings,
+            using: &generator)
     }
 
     /// What sampling gets.
@@ -136,37 +145,34 @@ struct MotionTrainer {
                 motion: settings.motion, span: settings.enhanceSpan.span, prompts: examples.all.map(\.prompt)))
     }
 
-    private struct Part {
+    /// A term of the loss.
+    struct Part {
         let name: String
         let value: Float
         let weighted: Variable
     }
 
     /// Equation 5-7, and MotionDirector's loss where it is asked for.
-    private func losses(
-        _ clip: Int, _ timestep: Int, _ generator: inout Generator, _ levels: InjectionLevels?
-    ) -> [Part] {
+    private func losses(_ choices: StepChoices, _ levels: InjectionLevels?) -> [Part] {
         let span = Trace.phase("forward")
         defer { span.end() }
-        let example = examples.all[clip]
-        let noise = generator.latentNoise(example.latents.shape, offset: settings.offsetNoise)
-        let anchor = generator.integer(below: example.latents.shape[1])
-        let seesText = !generator.chance(settings.textDropout)
+        let example = examples.all[choices.clip]
         var residual: Variable?
-        var text = Variable(seesText ? example.context : examples.empty)
-        if seesText, let enhancer, let embeddings = example.embeddings {
+        var text = Variable(choices.seesText ? example.context : examples.empty)
+        if choices.seesText, let enhancer, let embeddings = example.embeddings {
             let enhanced = enhancer.enhanced(example.context, video: embeddings.mean, tokens: example.word)
             (text, residual) = (enhanced.context, enhanced.residual)
         }
-        var adapters = Adapters(isTraining: settings.loraDropout > 0, generator: generator.split("dropout"))
+        var adapters = Adapters(isTraining: settings.loraDropout > 0, generator: choices.dropout)
         if let temporal { adapters.loras.append((temporal, 1)) }
-        if let spatial, settings.spatialScale > 0, !generator.chance(settings.spatialMasking) {
-            adapters.loras.append((spatial[clip], Float(settings.spatialScale)))
+        if let spatial, choices.seesSpatial {
+            adapters.loras.append((spatial[choices.clip], Float(settings.spatialScale)))
         }
-        if let injector, let psi = psi(example, &generator) {
+        if let injector, let psi = psi(example, choices) {
             injector.inject(psi, into: &adapters)
             levels?.injections = adapters.injections.mapValues(\.value)
         }
+        let (noise, timestep) = (choices.noise, choices.timestep)
         let prediction = unet(
             sample: Variable(schedule.noised(example.latents, with: noise, at: timestep)), timestep: [timestep],
             context: text, adapters: adapters, checkpointing: settings.checkpointing,
@@ -180,7 +186,7 @@ struct MotionTrainer {
         if settings.plainWeight > 0 { add("plain", DenoisingLoss.plain(prediction, target), settings.plainWeight) }
         if settings.debiasedWeight > 0 {
             let debiased = DenoisingLoss.appearanceDebiased(
-                prediction, target, anchor: anchor, beta: Float(settings.debiasedBeta))
+                prediction, target, anchor: choices.anchor, beta: Float(settings.debiasedBeta))
             add("debiased", debiased, settings.debiasedWeight)
         }
         if let residual, settings.residualWeight > 0 {
@@ -190,16 +196,10 @@ struct MotionTrainer {
     }
 
     /// ψ of the frame that the injector sees in this step, `[1, d]`.
-    private func psi(_ example: Example, _ generator: inout Generator) -> Tensor? {
-        guard let frames = example.embeddings?.frames else { return nil }
-        let (count, width) = (frames.shape[0], frames.shape[1])
-        let frame =
-            switch settings.injectorFrame {
-            case .random: generator.integer(below: count)
-            case .first: 0
-            case .middle: count / 2
-            }
-        guard !generator.chance(settings.imageDropout) else { return Tensor(zeros: [1, width]) }
+    private func psi(_ example: Example, _ choices: StepChoices) -> Tensor? {
+        guard let frames = example.embeddings?.frames, let frame = choices.frame else { return nil }
+        let width = frames.shape[1]
+        guard choices.seesImage else { return Tensor(zeros: [1, width]) }
         return Tensor([1, width], frames.read { Array($0[frame * width..<(frame + 1) * width]) })
     }
 

@@ -47,7 +47,7 @@ public struct MotionTrainingStage: Stage {
 
     /// What can be found wrong before anything runs.
     public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
-        var problems = checkModel(request.model, parts: modelParts(settings))
+        var problems = request.checkModel(parts: modelParts(settings))
         problems += betaProblems(settings.betas)
         for (setting, isOn) in [("injector", settings.injector), ("enhancer", settings.enhancer)]
         where isOn && !request.isConnected("embeddings") {
@@ -86,8 +86,7 @@ public struct MotionTrainingStage: Stage {
         }
         return prompts.enumerated().compactMap { index, prompt in
             prompt.flatMap {
-                motionWordProblem(
-                    in: $0, motion: settings.motion, span: settings.enhanceSpan.span, model: request.model)
+                request.motionWordProblem(in: $0, motion: settings.motion, span: settings.enhanceSpan.span)
             }.map { StageProblem(.input(port: "frames", index: index), $0) }
         }
     }

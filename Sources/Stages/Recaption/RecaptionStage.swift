@@ -125,9 +125,9 @@ public struct RecaptionStage: Stage {
             problems.append(StageProblem(.setting("captions"), error.description))
         }
         if request.model?.folders[.tokenizer] != nil {
-            problems += checkModel(request.model, parts: modelParts(settings))
+            problems += request.checkModel(parts: modelParts(settings))
         } else if asksModel(settings) {
-            problems += checkModel(request.model, parts: [.captioner])
+            problems += request.checkModel(parts: [.captioner])
         }
         if asksModel(settings), let error = FolderCaptioner.problem(settings.chat) {
             problems.append(StageProblem(.setting("chat"), error.description))

@@ -50,7 +50,7 @@ public struct SamplingStage: Stage {
 
     /// What can be found wrong before anything runs.
     public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
-        checkModel(request.model, parts: modelParts(settings)) + settings.problems(request)
+        request.checkModel(parts: modelParts(settings)) + settings.problems(request)
             + checkLoRAs(request, port: "motion") + checkLoRAs(request, port: "appearance")
     }
 
@@ -127,7 +127,7 @@ extension SamplingSettings {
             problems.append(StageProblem(.setting("seeds"), "a seed occurs twice: its video would be the same"))
         }
         let isSizedByReference = sizedBy == .reference && request.isConnected("frames")
-        let multiple = sizeMultiple(factor: spatialFactor(of: request.model) ?? 1)
+        let multiple = sizeMultiple(factor: request.spatialFactor ?? 1)
         for (name, length) in [("width", width), ("height", height)]
         where !isSizedByReference && length % multiple != 0 {
             let near = max(multiple, (length + multiple / 2) / multiple * multiple)
@@ -148,7 +148,7 @@ extension SamplingSettings {
             problems.append(
                 StageProblem(.setting(setting), "\(SamplingError.needsInput(port: port, setting: setting))"))
         }
-        if let folder = request.model?.folders[.scheduler], let scheduler = try? DDIMScheduler(folder: folder) {
+        if let scheduler = request.scheduler {
             let counts =
                 [("inference-steps", inferenceSteps)] + (noisePrior > 0 ? [("inversion-steps", inversionSteps)] : [])
             for (name, count) in counts {
@@ -164,7 +164,7 @@ extension SamplingSettings {
     private func wordProblems(_ subject: Subject, _ request: StageRequest) -> [StageProblem] {
         guard let motion, missingWord == .error, residual == .recompute, !subject.isOpen else { return [] }
         let place: StageProblem.Subject = request.element == nil ? .setting("prompt") : .element
-        let problem = motionWordProblem(in: subject.prompt, motion: motion, span: .verb, model: request.model)
+        let problem = request.motionWordProblem(in: subject.prompt, motion: motion, span: .verb)
         return problem.map { [StageProblem(place, $0)] } ?? []
     }
 }

@@ -84,7 +84,7 @@ public struct SpatialLoRATrainingStage: Stage {
 
     /// What can be found wrong before anything runs.
     public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
-        checkModel(request.model, parts: modelParts(settings)) + betaProblems(settings.betas)
+        request.checkModel(parts: modelParts(settings)) + betaProblems(settings.betas)
     }
 
     /// Trains and writes.

@@ -1,0 +1,144 @@
+import ArgumentParser
+import Artifacts
+import Execution
+import Foundation
+import Models
+import Pipelines
+import StageKit
+
+struct ModelsCheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "What a model set has, what is missing or wrong, and the memory it needs.",
+        discussion: """
+            Digests are those of keys and lineage. A file is read for them once: the store remembers it until it changes.
+
+            Memory is what sampling one video and training on one clip take at most, beside the system: an estimate within
+            a fifth. Size and frames are those that the set recommends for sampling, unless told.
+
+            \(ExitStatus.help)
+            """)
+
+    @Argument(help: "A model set: a YAML file, its folder, or its name.") var set: String
+    @Option(help: ArgumentHelp("The video's columns and rows.", valueName: "576x320")) var size: String?
+    @Option(help: "The video's frames.") var frames: Int?
+    @Option(help: "The LoRA's rank.") var rank = 32
+    @Flag(help: "One JSON document.") var json = false
+    @OptionGroup var pipelineOptions: PipelineOptions
+    @OptionGroup var cache: CacheOptions
+
+    /// What was found out of one part.
+    private struct Part {
+        let part: ModelPart
+        let folder: URL
+        var className = ""
+        var bytes = 0
+        var digest: Digest?
+        var problems: [String] = []
+    }
+
+    func validate() throws {
+        guard rank > 0, frames ?? 1 > 0 else { throw ValidationError("--rank and --frames are numbers from 1 on") }
+        guard size == nil || dimensions != nil else {
+            throw ValidationError("--size is columns and rows, such as 576x320, not \(size ?? "")")
+        }
+    }
+
+    func run() throws {
+        let console = Console()
+        let model = try ModelsCommand.set(set, pipelineOptions.reader(), requiresFolders: false)
+        let engine = try cache.engine()
+        let parts = try ModelPart.allCases.compactMap { part in
+            try model.folders[part].map { try look(at: part, $0, engine, console) }
+        }
+        let need = MemoryNeed(of: model, video: video(model), rank: rank)
+        let problems = parts.flatMap { part in part.problems.map { "\(part.part.rawValue): \($0)" } }
+        console.result(json ? document(model, parts, need) : text(model, parts, need))
+        guard problems.isEmpty else {
+            throw CommandFailure(
+                status: .usage,
+                message: "model set \(model.name) is not complete\n  " + problems.joined(separator: "\n  "))
+        }
+    }
+
+    private func look(at part: ModelPart, _ folder: URL, _ engine: Engine, _ console: Console) throws -> Part {
+        var found = Part(part: part, folder: folder)
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: folder.path(percentEncoded: false), isDirectory: &isFolder),
+            isFolder.boolValue
+        else {
+            found.problems = ["there is no folder \(folder.relativePath)"]
+            return found
+        }
+        found.className = (try? ModelFolder.className(of: folder)) ?? ""
+        found.problems = [.tokenizer, .scheduler].contains(part) ? [] : ModelFolder.check(folder)
+        found.bytes = Self.bytes(of: folder)
+        found.digest = try engine.digest(ofPart: folder) { path, bytes in
+            if bytes > 1 << 28 { console.note("reading \(path) (\(Readable.bytes(bytes))) for its digest") }
+        }
+        return found
+    }
+
+    private func text(_ model: ModelSet, _ parts: [Part], _ need: MemoryNeed?) -> String {
+        var table = Table([
+            ("part", .left), ("", .left), ("class", .left), ("size", .right), ("sha256", .left), ("folder", .left),
+        ])
+        for part in ModelPart.allCases {
+            guard let found = parts.first(where: { $0.part == part }) else {
+                table.add([part.rawValue, "–", "", "", "", ""])
+                continue
+            }
+            table.add([
+                part.rawValue, found.problems.isEmpty ? "✓" : "✗", found.className,
+                found.digest == nil ? "" : Readable.bytes(found.bytes), found.digest?.short ?? "not there",
+                found.folder.relativePath,
+            ])
+        }
+        var lines = [table.text]
+        if let precision = model.precision { lines.append("\nprecision: \(precision)") }
+        if let need { lines.append("\n\(need.text)") }
+        return lines.joined(separator: "\n")
+    }
+
+    private func document(_ model: ModelSet, _ parts: [Part], _ need: MemoryNeed?) -> String {
+        let list = parts.map { part -> Value in
+            .map([
+                "part": .string(part.part.rawValue), "class": .string(part.className), "bytes": .int(part.bytes),
+                "digest": JSON.optional(part.digest?.hex), "folder": .string(part.folder.relativePath),
+                "problems": .list(part.problems.map(Value.string)),
+            ])
+        }
+        return JSON.document([
+            ("name", .string(model.name)), ("precision", JSON.optional(model.precision)), ("parts", .list(list)),
+            ("memory", need?.value ?? .null),
+        ])
+    }
+
+    private var dimensions: (width: Int, height: Int)? {
+        let sides = (size ?? "").split(separator: "x").map { Int($0) }
+        guard sides.count == 2, let width = sides[0], let height = sides[1], min(width, height) > 0,
+            max(width, height) <= 8192
+        else { return nil }
+        return (width, height)
+    }
+
+    /// What is asked for, else what the set recommends, else what the stage takes.
+    private func video(_ model: ModelSet) -> MemoryNeed.Video {
+        let settings = Stages.table["sampling"]?.settings ?? []
+        func setting(_ name: String) -> Int {
+            let value = model.recommended["sampling"]?[name] ?? settings.first { $0.name == name }?.defaultValue
+            if case .int(let number)? = value { return number }
+            return 0
+        }
+        let size = dimensions ?? (setting("width"), setting("height"))
+        return MemoryNeed.Video(width: size.width, height: size.height, frames: frames ?? setting("frames"))
+    }
+
+    private static func bytes(of folder: URL) -> Int {
+        let path = folder.path(percentEncoded: false)
+        let files = (try? FileManager.default.subpathsOfDirectory(atPath: path)) ?? []
+        return files.reduce(0) { sum, file in
+            let facts = try? FileManager.default.attributesOfItem(atPath: folder.appending(path: file).path)
+            return sum + ((facts?[.size] as? NSNumber)?.intValue ?? 0)
+        }
+    }
+}

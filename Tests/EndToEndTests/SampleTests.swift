@@ -43,6 +43,17 @@ struct SampleTests {
         #expect(try bytes(workspace, "z.safetensors").count == bytes(workspace, "x.safetensors").count)
     }
 
+    @Test func `the embedded model is kept in fp16, and gives the same video in fp16 as in float32`() throws {
+        let workspace = try Workspace()
+        for precision in ["float32", "fp16"] {
+            let outcome = try workspace.motrans(
+                "sample", "A red cat is rising in the snow", "--steps", "2", "--set", "precision=\(precision)", "--to",
+                "\(precision).mp4", "--latents-out", "\(precision).safetensors", "--quiet")
+            #expect(outcome.status == 0, "\(outcome.errors)")
+        }
+        #expect(try bytes(workspace, "float32.safetensors") == bytes(workspace, "fp16.safetensors"))
+    }
+
     @Test func `files that are there stay; wrong settings are told with all that is wrong`() throws {
         let workspace = try workspace()
         try workspace.write("a.mp4", "mine")

@@ -249,6 +249,25 @@ import Testing
         }
     }
 
+    @Test func `a number beyond halves is refused in fp16, and told where it is`() throws {
+        try withFolder(
+            Self.textConfiguration, weights: text,
+            edit: { contents in
+                let name = "text_model.encoder.layers.0.mlp.fc1.weight"
+                guard case .floats(var tensor, let type)? = contents[name] else { return }
+                tensor.write { $0[7] = -65_520 }
+                contents[name] = .floats(tensor, as: type)
+            }
+        ) { folder in
+            _ = try CLIPTextModel(folder: folder)
+            #expect {
+                _ = try CLIPTextModel(folder: folder, precision: .fp16)
+            } throws: {
+                "\($0)".contains("layers.0.mlp.fc1.weight") && "\($0)".contains("beyond 65,504")
+            }
+        }
+    }
+
     @Test(arguments: [
         (
             #"{"_class_name": "UNet3DConditionModel", "down_block_types": ["AttnDownBlock3D", "DownBlock3D", "DownBlock3D"]}"#,

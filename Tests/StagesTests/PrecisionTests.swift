@@ -26,7 +26,7 @@ struct PrecisionTests {
             StageDescriptor(MetricScoringStage.self), StageDescriptor(RecaptionStage.self),
         ] {
             let spec = try #require(stage.setting("precision"), "\(stage.kind)")
-            #expect(spec.defaultValue == "float32" && spec.shape == .choice(["float32", "bf16"]))
+            #expect(spec.defaultValue == "float32" && spec.shape == .choice(["float32", "fp16", "bf16"]))
             #expect(try stage.complete(["precision": "bf16"])["precision"] == "bf16")
         }
         for stage in [StageDescriptor(FrameExtractionStage.self), StageDescriptor(CommandStage.self)] {

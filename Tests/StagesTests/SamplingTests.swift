@@ -203,7 +203,7 @@ import Testing
     }
 
     /// The guided loop over the network as it is, with the LoRAs beside it.
-    @Test(arguments: ["float32", "bf16"])
+    @Test(arguments: ["float32", "fp16", "bf16"])
     func `LoRAs in the weights sample what LoRAs beside them do`(precision: String) throws {
         let artifact = try adapter()
         let sampled = try latents(

@@ -4,7 +4,7 @@ import Testing
 /// Windows and Winograd's way, per level, against plain loops.
 @Suite struct ConvolutionKernelTests {
     private static func check(
-        _ level: Level, _ window: ck_window, images: Int, out: Int, brain: Bool, seed: UInt64
+        _ level: Level, _ window: ck_window, images: Int, out: Int, storage: ck_storage, seed: UInt64
     ) {
         let (ck, room) = (level.kernels, Room(seed: seed))
         let (taps, channels) = (window.kernel_height * window.kernel_width, window.channels)
@@ -37,11 +37,11 @@ import Testing
         #expect(withUnsafePointer(to: window) { ck.winograd_gain($0, images, out, true) > 0 } == fits)
         guard fits else { return }
         let (weight, numbers) = ProductKernelTests.packed(
-            ck, room, pieces: taps, depth: channels, columns: out, brain: brain, isTransposed: true)
+            ck, room, pieces: taps, depth: channels, columns: out, storage: storage, isTransposed: true)
         let u = room.floats(ck.winograd_weights_size(channels, out, isSquare))
         let panels = (out + 31) / 32
-        ck.winograd_weights(weight, brain, channels, isSquare, panels / 2, panels, u)
-        ck.winograd_weights(weight, brain, channels, isSquare, 0, panels / 2, u)
+        ck.winograd_weights(weight, storage, channels, isSquare, panels / 2, panels, u)
+        ck.winograd_weights(weight, storage, channels, isSquare, 0, panels / 2, u)
         let plan = withUnsafePointer(to: window) { ck.winograd_plan($0, images, out) }
         let isInPlace = room.dice.flip()
         let sharing = isInPlace ? 1 : [1, 2, pixels, rows][room.dice.roll(0...3)]
@@ -90,7 +90,8 @@ import Testing
             let window = Self.window(
                 dice.roll(3...9), dice.roll(3...9), dice.roll(1...36), top: dice.roll(0...2), left: dice.roll(0...2))
             Self.check(
-                level, window, images: dice.roll(1...2), out: dice.roll(1...36), brain: dice.flip(), seed: UInt64(round)
+                level, window, images: dice.roll(1...2), out: dice.roll(1...36),
+                storage: ck_storage.all[dice.roll(0...2)], seed: UInt64(round)
             )
         }
     }
@@ -102,7 +103,8 @@ import Testing
             let window = Self.window(
                 dice.roll(3...10), dice.roll(1...20), dice.roll(1...36), kernel: (3, 1), top: dice.roll(0...2), left: 0)
             Self.check(
-                level, window, images: dice.roll(1...2), out: dice.roll(1...36), brain: dice.flip(), seed: UInt64(round)
+                level, window, images: dice.roll(1...2), out: dice.roll(1...36),
+                storage: ck_storage.all[dice.roll(0...2)], seed: UInt64(round)
             )
         }
     }
@@ -115,16 +117,16 @@ import Testing
             let window = Self.window(
                 dice.roll(4...9), dice.roll(4...9), dice.roll(1...36), kernel: kernel, step: step,
                 top: dice.roll(0...3), left: dice.roll(0...3))
-            Self.check(level, window, images: dice.roll(1...2), out: 3, brain: false, seed: UInt64(round))
+            Self.check(level, window, images: dice.roll(1...2), out: 3, storage: ck_float, seed: UInt64(round))
         }
     }
 
     @Test("one pixel, several blocks, several groups of panels, a negative padding", arguments: Level.all)
     func edges(level: Level) {
-        Self.check(level, Self.window(1, 1, 5), images: 1, out: 3, brain: false, seed: 1)
-        Self.check(level, Self.window(33, 41, 2), images: 1, out: 3, brain: false, seed: 2)
-        Self.check(level, Self.window(9, 50, 2, kernel: (3, 1), left: 0), images: 3, out: 3, brain: true, seed: 3)
-        Self.check(level, Self.window(4, 4, 3), images: 1, out: 300, brain: false, seed: 4)
-        Self.check(level, Self.window(9, 8, 7, top: -1, left: -2), images: 2, out: 9, brain: false, seed: 5)
+        Self.check(level, Self.window(1, 1, 5), images: 1, out: 3, storage: ck_float, seed: 1)
+        Self.check(level, Self.window(33, 41, 2), images: 1, out: 3, storage: ck_float, seed: 2)
+        Self.check(level, Self.window(9, 50, 2, kernel: (3, 1), left: 0), images: 3, out: 3, storage: ck_half, seed: 3)
+        Self.check(level, Self.window(4, 4, 3), images: 1, out: 300, storage: ck_float, seed: 4)
+        Self.check(level, Self.window(9, 8, 7, top: -1, left: -2), images: 2, out: 9, storage: ck_float, seed: 5)
     }
 }

@@ -45,7 +45,7 @@ import Testing
 
     @Test(
         "linear with bias, addend of any rows, and activation agrees with plain loops",
-        arguments: [(1, 1, 1), (4, 17, 33), (6, 33, 3), (600, 40, 70)], [Precision.float32, .bf16])
+        arguments: [(1, 1, 1), (4, 17, 33), (6, 33, 3), (600, 40, 70)], Precision.allCases)
     func linear(sizes: (rows: Int, width: Int, out: Int), precision: Precision) {
         let (rows, width, out) = sizes
         let x = random([rows, width], seed: 1)
@@ -75,7 +75,7 @@ import Testing
 
     @Test(
         "gated linear agrees with plain loops", arguments: [(1, 3, 64), (5, 17, 128), (500, 40, 192)],
-        [Precision.float32, .bf16])
+        Precision.allCases)
     func gated(sizes: (rows: Int, width: Int, out: Int), precision: Precision) {
         let (rows, width, out) = sizes
         let (x, bias) = (random([rows, 1, width], seed: 1), random([out], seed: 2))
@@ -95,7 +95,7 @@ import Testing
 
     @Test(
         "convolutions of packed weights and their input's gradient agree with plain loops",
-        arguments: ConvolutionTests.cases, [Precision.float32, .bf16])
+        arguments: ConvolutionTests.cases, Precision.allCases)
     func convolution(sizes: ConvolutionCase, precision: Precision) {
         let (x, dy) = (random(sizes.x, seed: 1), random(sizes.output, seed: 2))
         let packed = PackedMatrix(random(sizes.weight, seed: 3), precision: precision)
@@ -128,6 +128,34 @@ import Testing
             let back = Kernels.convolutionBackwardInput(
                 dy, weight: packed, inputShape: sizes.x, stride: sizes.stride, padding: sizes.padding)
             expectClose(back, dx, tolerance: tolerance, "dx")
+        }
+    }
+
+    @Test("weights that are halves give the same bits in fp16 as in float32, forward and backward")
+    func halvesAreExact() {
+        func halves(_ shape: [Int], _ seed: UInt64) -> Tensor {
+            let x = random(shape, seed: seed)
+            return Tensor(shape, x.values.map { Float(Float16($0)) })
+        }
+        func both(_ weight: Tensor, _ body: (PackedMatrix) -> Tensor) {
+            #expect(body(PackedMatrix(weight)) == body(PackedMatrix(weight, precision: .fp16)), "\(weight.shape)")
+        }
+        for (rows, width, out) in [(1, 1, 1), (5, 801, 33), (600, 40, 70), (30, 385, 64)] {
+            let (weight, x, dy) = (
+                halves([out, width], 1), random([rows, width], seed: 2), random([rows, out], seed: 3)
+            )
+            both(weight) { Kernels.linear(x, $0, Epilogue(bias: random([out], seed: 4), activation: .silu)) }
+            both(weight) { Kernels.linearBackwardInput(dy, weight: $0) }
+        }
+        let x = random([40, 1, 901], seed: 5)
+        both(halves([192, 901], 6)) { Kernels.linear(x, $0, Epilogue(activation: .geglu)) }
+        for sizes in ConvolutionTests.cases {
+            let (x, dy, weight) = (random(sizes.x, seed: 7), random(sizes.output, seed: 8), halves(sizes.weight, 9))
+            both(weight) { Kernels.convolution(x, $0, stride: sizes.stride, padding: sizes.padding) }
+            both(weight) {
+                Kernels.convolutionBackwardInput(
+                    dy, weight: $0, inputShape: sizes.x, stride: sizes.stride, padding: sizes.padding)
+            }
         }
     }
 }

@@ -66,7 +66,7 @@ import Testing
                 ]
             }
             let (wide, gate) = (random([64, 48], seed: seed), random([64], seed: seed))
-            for precision in [Precision.float32, .bf16] {
+            for precision in Precision.allCases {
                 let (packed, gated) = (
                     PackedMatrix(weight, precision: precision), PackedMatrix(wide, precision: precision)
                 )

@@ -45,7 +45,7 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "The built-in size tiny alone.") var quick = false
     @Option(name: .customLong("repeat"), help: "How often; 5 for a folder, fewer for large built-in networks.")
     var repetitions: Int?
-    @Option(help: "float32 or bf16.", transform: Self.precision) var precision = Precision.float32
+    @Option(help: "float32, fp16 or bf16.", transform: Self.precision) var precision = Precision.float32
     @Option(help: "The LoRA's rank.") var rank = 32
     @Flag(
         help: "Keep only the inputs of layers for the backward pass; full always does.") var checkpointing = false

@@ -1,10 +1,12 @@
 import ArgumentParser
 import Artifacts
+import Diffusion
 import Execution
 import Foundation
 import Models
 import Pipelines
 import StageKit
+import Tensors
 
 struct ModelsCheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -12,8 +14,8 @@ struct ModelsCheckCommand: ParsableCommand {
         discussion: """
             Digests are those of keys and lineage. A file is read for them once: the store remembers it until it changes.
 
-            Memory is what sampling one video and training on one clip take at most, beside the system: an estimate within
-            a fifth. Size and frames are those that the set recommends for sampling, unless told.
+            Memory is what sampling one video and training a LoRA on one clip take at most, by measurements on ZeroScope's
+            network: an estimate. Size and frames are those that the set recommends for sampling, unless told.
 
             \(ExitStatus.help)
             """)
@@ -50,7 +52,7 @@ struct ModelsCheckCommand: ParsableCommand {
         let parts = try ModelPart.allCases.compactMap { part in
             try model.folders[part].map { try look(at: part, $0, engine, console) }
         }
-        let need = MemoryNeed(of: model, video: video(model), rank: rank)
+        let need = memory(model)
         let problems = parts.flatMap { part in part.problems.map { "\(part.part.rawValue): \($0)" } }
         console.result(json ? document(model, parts, need) : text(model, parts, need))
         guard problems.isEmpty else {
@@ -78,7 +80,7 @@ struct ModelsCheckCommand: ParsableCommand {
         return found
     }
 
-    private func text(_ model: ModelSet, _ parts: [Part], _ need: MemoryNeed?) -> String {
+    private func text(_ model: ModelSet, _ parts: [Part], _ need: (video: Video, bytes: MemoryNeed)?) -> String {
         var table = Table([
             ("part", .left), ("", .left), ("class", .left), ("size", .right), ("sha256", .left), ("folder", .left),
         ])
@@ -95,11 +97,19 @@ struct ModelsCheckCommand: ParsableCommand {
         }
         var lines = [table.text]
         if let precision = model.precision { lines.append("\nprecision: \(precision)") }
-        if let need { lines.append("\n\(need.text)") }
+        if let need {
+            lines.append(
+                """
+
+                memory for \(need.video.frames) frames of \(need.video.width) x \(need.video.height), in \
+                \(precision(model).rawValue): sampling about \(Readable.bytes(need.bytes.sampling)), training (rank \
+                \(rank), checkpointing) about \(Readable.bytes(need.bytes.training))
+                """)
+        }
         return lines.joined(separator: "\n")
     }
 
-    private func document(_ model: ModelSet, _ parts: [Part], _ need: MemoryNeed?) -> String {
+    private func document(_ model: ModelSet, _ parts: [Part], _ need: (video: Video, bytes: MemoryNeed)?) -> String {
         let list = parts.map { part -> Value in
             .map([
                 "part": .string(part.part.rawValue), "class": .string(part.className), "bytes": .int(part.bytes),
@@ -109,7 +119,17 @@ struct ModelsCheckCommand: ParsableCommand {
         }
         return JSON.document([
             ("name", .string(model.name)), ("precision", JSON.optional(model.precision)), ("parts", .list(list)),
-            ("memory", need?.value ?? .null),
+            (
+                "memory",
+                need.map { need in
+                    .map([
+                        "frames": .int(need.video.frames), "width": .int(need.video.width),
+                        "height": .int(need.video.height), "rank": .int(rank),
+                        "precision": .string(precision(model).rawValue), "sampling": .int(need.bytes.sampling),
+                        "training": .int(need.bytes.training),
+                    ])
+                } ?? .null
+            ),
         ])
     }
 
@@ -121,16 +141,38 @@ struct ModelsCheckCommand: ParsableCommand {
         return (width, height)
     }
 
-    /// What is asked for, else what the set recommends, else what the stage takes.
-    private func video(_ model: ModelSet) -> MemoryNeed.Video {
-        let settings = Stages.table["sampling"]?.settings ?? []
+    /// A video's size.
+    private struct Video {
+        let width: Int
+        let height: Int
+        let frames: Int
+    }
+
+    /// What is asked for, else what the set recommends, else what the stage takes; nil where the parts cannot be read.
+    private func memory(_ model: ModelSet) -> (video: Video, bytes: MemoryNeed)? {
         func setting(_ name: String) -> Int {
-            let value = model.recommended["sampling"]?[name] ?? settings.first { $0.name == name }?.defaultValue
-            if case .int(let number)? = value { return number }
-            return 0
+            let standard = Stages.table["sampling"]?.setting(name)?.defaultValue
+            guard case .int(let number)? = model.recommended["sampling"]?[name] ?? standard else { return 0 }
+            return number
         }
+        func read<T>(_ part: ModelPart, _ read: (URL) throws -> T) -> T? {
+            model.folders[part].flatMap { try? read(ModelFolder.configuration(of: $0)) }
+        }
+        guard let unet = read(.unet, UNet3DConditionModel.Configuration.init(file:)),
+            let autoencoder = read(.vae, AutoencoderKL.Configuration.init(file:))
+        else { return nil }
         let size = dimensions ?? (setting("width"), setting("height"))
-        return MemoryNeed.Video(width: size.width, height: size.height, frames: frames ?? setting("frames"))
+        let video = Video(width: size.width, height: size.height, frames: frames ?? setting("frames"))
+        return (
+            video,
+            MemoryNeed(
+                unet: unet, autoencoder: autoencoder, precision: precision(model), frames: video.frames,
+                height: video.height, width: video.width, rank: rank)
+        )
+    }
+
+    private func precision(_ model: ModelSet) -> Precision {
+        model.precision.flatMap(Precision.init(rawValue:)) ?? .float32
     }
 
     private static func bytes(of folder: URL) -> Int {

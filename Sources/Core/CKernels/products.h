@@ -30,8 +30,44 @@ INLINE vi brain_pairs(vf even, vf odd) { return brain_bits(even) | (brain_bits(o
 INLINE vf brain_even(vi pairs) { return (vf)(pairs << 16); }
 INLINE vf brain_odd(vi pairs) { return (vf)(pairs & (int32_t)0xffff0000); }
 
-// Rows that a piece of `depth` takes in a strip: floats each, or pairs of bfloat16.
-INLINE size_t strip_rows(size_t depth, const bool brain) { return brain ? (depth + 1) / 2 : depth; }
+// MARK: half precision: by whole numbers alone, so that no level needs an instruction for it
+
+INLINE vf half_widened(vi bits) {
+    vi sign = (bits & 0x8000) << 16, rest = bits & 0x7fff;
+    vf normal = (vf)((rest << 13) + (112 << 23));
+    // Below 2^-14 a half counts 2^-24; infinity and NaN have all bits of the exponent set.
+    vf small = __builtin_convertvector(rest, vf) * splat(0x1p-24f);
+    vf endless = (vf)((rest << 13) | 0x7f800000);
+    vf x = choose(rest < 0x0400, small, choose(rest >= 0x7c00, endless, normal));
+    return (vf)((vi)x | sign);
+}
+
+// Rounded to nearest even; what is too large becomes infinite.
+INLINE vi half_bits(vf x) {
+    vi bits = (vi)x, sign = (vi)((vu)bits >> 16) & 0x8000, rest = bits & 0x7fffffff;
+    // Added to 1/2, the last bit of a float counts 2^-24 as that of a small half does.
+    vi small = (vi)((vf)rest + splat(0.5f)) - 0x3f000000;
+    vi normal = (vi)((vu)(rest - (112 << 23) + 0x0fff + (((vu)rest >> 13) & 1)) >> 13);
+    vi endless = ((vi)(rest > 0x7f800000) & 0x0200) | 0x7c00;
+    // 65520 and more round to infinity.
+    vi is_small = rest < 0x38800000, is_endless = rest >= 0x477ff000;
+    return sign | (is_small & small) | (~is_small & ((is_endless & endless) | (~is_endless & normal)));
+}
+
+// MARK: 16 bits, in pairs
+
+INLINE vi narrowed_pairs(const ck_storage storage, vf even, vf odd) {
+    return storage == ck_brain ? brain_pairs(even, odd) : half_bits(even) | (half_bits(odd) << 16);
+}
+INLINE vf widened_even(const ck_storage storage, vi pairs) {
+    return storage == ck_brain ? brain_even(pairs) : half_widened(pairs & 0xffff);
+}
+INLINE vf widened_odd(const ck_storage storage, vi pairs) {
+    return storage == ck_brain ? brain_odd(pairs) : half_widened((vi)((vu)pairs >> 16));
+}
+
+// Rows that a piece of `depth` takes in a strip: floats each, or pairs.
+INLINE size_t strip_rows(size_t depth, const bool paired) { return paired ? (depth + 1) / 2 : depth; }
 
 // MARK: packing
 
@@ -55,18 +91,20 @@ INLINE float *piece_at(float *strips, size_t pieces, size_t rows, size_t p, size
 }
 
 // Rows `k ..< k + count` (of 16 in t) of sixteen columns of a piece.
-INLINE void store_block(const vf *t, size_t count, const bool brain, float *piece, size_t k) {
-    if (!brain)
+INLINE void store_block(const vf *t, size_t count, const ck_storage storage, float *piece, size_t k) {
+    if (storage == ck_float)
         for (size_t i = 0; i < count; i++) store(piece + (k + i) * STRIP, t[i]);
     else
         for (size_t i = 0; i < count; i += 2)
-            store(piece + (k + i) / 2 * STRIP, (vf)brain_pairs(t[i], i + 1 < count ? t[i + 1] : splat(0)));
+            store(
+                piece + (k + i) / 2 * STRIP,
+                (vf)narrowed_pairs(storage, t[i], i + 1 < count ? t[i + 1] : splat(0)));
 }
 
 INLINE void pack_panels(
-    const float *b, ptrdiff_t b_row, ptrdiff_t b_column, size_t pieces, size_t depth, size_t columns, const bool brain,
-    float *panels) {
-    size_t rows = strip_rows(depth, brain);
+    const float *b, ptrdiff_t b_row, ptrdiff_t b_column, size_t pieces, size_t depth, size_t columns,
+    const ck_storage storage, float *panels) {
+    size_t rows = strip_rows(depth, storage != ck_float);
     for (size_t j = 0; j < (columns + PANEL - 1) / PANEL * PANEL; j += LANES)
         for (size_t p = 0; p < pieces; p++)
             for (size_t k = 0; k < depth; k += LANES) {
@@ -74,63 +112,75 @@ INLINE void pack_panels(
                 size_t count = smaller(LANES, depth - k), valid = j < columns ? smaller(LANES, columns - j) : 0;
                 vf t[LANES];
                 load_block(from, b_row, b_column, count, valid, t);
-                store_block(t, count, brain, piece_at(panels, pieces, rows, p, j), k);
+                store_block(t, count, storage, piece_at(panels, pieces, rows, p, j), k);
             }
 }
 
 static void k_pack_panels(
-    const float *b, ptrdiff_t b_row, ptrdiff_t b_column, size_t pieces, size_t depth, size_t columns, bool brain,
-    float *panels) {
-    if (brain) pack_panels(b, b_row, b_column, pieces, depth, columns, true, panels);
-    else pack_panels(b, b_row, b_column, pieces, depth, columns, false, panels);
+    const float *b, ptrdiff_t b_row, ptrdiff_t b_column, size_t pieces, size_t depth, size_t columns,
+    ck_storage storage, float *panels) {
+    switch (storage) {
+    case ck_float: pack_panels(b, b_row, b_column, pieces, depth, columns, ck_float, panels); break;
+    case ck_brain: pack_panels(b, b_row, b_column, pieces, depth, columns, ck_brain, panels); break;
+    case ck_half: pack_panels(b, b_row, b_column, pieces, depth, columns, ck_half, panels); break;
+    }
 }
 
 // Sixteen rows from row k on of sixteen columns of a piece, widened.
-INLINE void load_rows(const float *piece, size_t k, size_t count, const bool brain, vf *t) {
+INLINE void load_rows(const float *piece, size_t k, size_t count, const ck_storage storage, vf *t) {
     for (size_t i = 0; i < LANES; i++) {
         if (i >= count) t[i] = splat(0);
-        else if (!brain) t[i] = load(piece + (k + i) * STRIP);
+        else if (storage == ck_float) t[i] = load(piece + (k + i) * STRIP);
         else {
             vi pairs = (vi)load(piece + (k + i) / 2 * STRIP);
-            t[i] = (k + i) % 2 == 0 ? brain_even(pairs) : brain_odd(pairs);
+            t[i] = (k + i) % 2 == 0 ? widened_even(storage, pairs) : widened_odd(storage, pairs);
         }
     }
 }
 
 INLINE void turn_panels(
-    float *panels, size_t pieces, size_t depth, size_t columns, size_t first, size_t last, const bool brain,
-    float *turned) {
-    size_t rows = strip_rows(depth, brain), turned_rows = strip_rows(columns, brain);
+    float *panels, size_t pieces, size_t depth, size_t columns, size_t first, size_t last,
+    const ck_storage storage, float *turned) {
+    const bool paired = storage != ck_float;
+    size_t rows = strip_rows(depth, paired), turned_rows = strip_rows(columns, paired);
     for (size_t j = first * PANEL; j < last * PANEL; j += LANES)
         for (size_t p = 0; p < pieces; p++)
             for (size_t k = 0; k < columns; k += LANES) {
                 vf t[LANES];
-                load_rows(piece_at(panels, pieces, rows, p, k), j, j < depth ? depth - j : 0, brain, t);
+                load_rows(piece_at(panels, pieces, rows, p, k), j, j < depth ? depth - j : 0, storage, t);
                 EXCHANGE_ALL
                 float *to = piece_at(turned, pieces, turned_rows, pieces - 1 - p, j);
-                store_block(t, smaller(LANES, columns - k), brain, to, k);
+                store_block(t, smaller(LANES, columns - k), storage, to, k);
             }
 }
 
 static void k_turn_panels(
-    const float *panels, size_t pieces, size_t depth, size_t columns, size_t first, size_t last, bool brain,
-    float *turned) {
-    if (brain) turn_panels((float *)panels, pieces, depth, columns, first, last, true, turned);
-    else turn_panels((float *)panels, pieces, depth, columns, first, last, false, turned);
+    const float *panels, size_t pieces, size_t depth, size_t columns, size_t first, size_t last,
+    ck_storage storage, float *turned) {
+    float *from = (float *)panels;
+    switch (storage) {
+    case ck_float: turn_panels(from, pieces, depth, columns, first, last, ck_float, turned); break;
+    case ck_brain: turn_panels(from, pieces, depth, columns, first, last, ck_brain, turned); break;
+    case ck_half: turn_panels(from, pieces, depth, columns, first, last, ck_half, turned); break;
+    }
 }
 
 // The columns `first ..< first + count` of a packed matrix as rows [count, pieces × depth] of floats.
 static void k_unpack_panels(
-    const float *panels, size_t pieces, size_t depth, size_t first, size_t count, bool brain, float *out) {
-    size_t rows = strip_rows(depth, brain);
+    const float *panels, size_t pieces, size_t depth, size_t first, size_t count, ck_storage storage,
+    float *out) {
+    const bool paired = storage != ck_float;
+    size_t rows = strip_rows(depth, paired);
     for (size_t j = first; j < first + count; j++, out += pieces * depth)
         for (size_t p = 0; p < pieces; p++) {
             const float *piece = piece_at((float *)panels, pieces, rows, p, j);
             for (size_t k = 0; k < depth; k++) {
                 uint32_t bits;
-                memcpy(&bits, piece + (brain ? k / 2 : k) * STRIP, sizeof bits);
-                if (brain) bits = k % 2 == 0 ? bits << 16 : bits & 0xffff0000;
-                memcpy(out + p * depth + k, &bits, sizeof bits);
+                memcpy(&bits, piece + (paired ? k / 2 : k) * STRIP, sizeof bits);
+                if (paired && k % 2 == 1) bits >>= 16;
+                if (storage == ck_brain) bits <<= 16;
+                vf wide = storage == ck_half ? half_widened((vi)splat_bits(bits & 0xffff)) : (vf)splat_bits(bits);
+                out[p * depth + k] = wide[0];
             }
         }
 }
@@ -392,15 +442,42 @@ INLINE void begin_buffer(
         }
 }
 
+// MARK: half precision, span by span
+
+// A span of one panel as floats, strip after strip [rows of the span][STRIP]; gives how many rows those are. It is
+// little beside the product: the floats meet up to ROWS_AT_ONCE rows, in the order in which floats alone would.
+INLINE size_t widen_span(const ck_right *b, size_t depth, Span span, size_t column, float *wide) {
+    size_t rows = (span.last_piece - span.piece) * (span.to - span.from);
+    for (size_t v = 0; v < PANEL; v += LANES) {
+        float *to = wide + v / STRIP * rows * STRIP + v % STRIP;
+        const float *strip = b->panels + (column + v) / STRIP * b->strip_stride + v % STRIP;
+        for (size_t p = span.piece; p < span.last_piece; p++) {
+            const float *from = strip + (ptrdiff_t)(p * strip_rows(depth, true) + span.from / 2) * b->row;
+            for (size_t k = span.from; k < span.to; k++, to += STRIP) {
+                vi pairs = (vi)load(from);
+                store(to, k % 2 == 0 ? widened_even(ck_half, pairs) : widened_odd(ck_half, pairs));
+                if (k % 2 == 1) from += b->row;
+            }
+        }
+    }
+    return rows;
+}
+
 // MARK: all of it
 
 // One span of the inner axis for m rows of one panel; `begin` where it is the first, `end` where it is the last.
 INLINE void multiply_span(
     const bool brain, const ck_left *a, const ck_right *b, size_t first, size_t m, Span span, const BrainBlock *block,
     const ck_epilogue *begin, const ck_epilogue *end, size_t column, size_t valid, float *c, ptrdiff_t c_row,
-    float *buffer) {
+    float *buffer, float *wide) {
     size_t row = span.piece * strip_rows(a->depth, brain) + strip_rows(span.from, brain);
     const float *right = b->panels + column / STRIP * b->strip_stride + (ptrdiff_t)row * b->row;
+    ck_right widened;
+    if (!brain && b->storage == ck_half) {
+        widened = (ck_right){wide, widen_span(b, a->depth, span, column, wide) * STRIP, STRIP, ck_float};
+        b = &widened;
+        right = wide;
+    }
     float *to = c + (ptrdiff_t)first * c_row + column;
     ck_activation activation = end ? end->activation : ck_no_activation;
     if (valid % LANES == 0) {
@@ -417,6 +494,7 @@ INLINE void multiply_panels(
     const bool brain, const ck_left *a, const ck_right *b, const ck_epilogue *e, float *c, ptrdiff_t c_row, size_t m,
     size_t columns) {
     float buffer[ROWS_AT_ONCE * PANEL] __attribute__((aligned(64)));
+    float wide[brain ? 1 : DEPTH_AT_ONCE * PANEL] __attribute__((aligned(64)));
     BrainBlock block;
     // Short pieces pass together, long ones in parts of equal length. An odd piece of bfloat16 is as long as an even one.
     size_t length = brain ? 2 * strip_rows(a->depth, true) : a->depth;
@@ -433,7 +511,7 @@ INLINE void multiply_panels(
                 for (size_t j = 0; j < columns; j += PANEL)
                     multiply_span(
                         brain, a, b, i, height, span, &block, is_first ? e : 0, is_last ? e : 0, j,
-                        smaller(PANEL, columns - j), c, c_row, buffer);
+                        smaller(PANEL, columns - j), c, c_row, buffer, wide);
             }
     }
 }
@@ -444,6 +522,7 @@ INLINE void multiply_gated(
     const bool brain, const ck_left *a, const ck_right *b, const ck_epilogue *e, float *c, ptrdiff_t c_row, size_t m,
     size_t columns) {
     float both[2][ROWS_AT_ONCE * PANEL] __attribute__((aligned(64)));
+    float wide[brain ? 1 : DEPTH_AT_ONCE * PANEL] __attribute__((aligned(64)));
     BrainBlock block;
     size_t rows = ROWS_AT_ONCE * DEPTH_AT_ONCE / larger(1, 2 * a->depth) / TILE_HEIGHT * TILE_HEIGHT;
     rows = larger(TILE_HEIGHT, smaller(ROWS_AT_ONCE, rows));
@@ -455,9 +534,17 @@ INLINE void multiply_gated(
             for (size_t half = 0; half < 2; half++) {
                 size_t column = half * columns / 2 + j;
                 begin_buffer(e, i, height, column, PANEL, 0, 0, both[half]);
-                product_panel(
-                    brain, a, i, height, span, &block, b->panels + column / STRIP * b->strip_stride, b, 0, 0, PANEL,
-                    both[half], PANEL);
+                if (brain || b->storage != ck_half) {
+                    product_panel(
+                        brain, a, i, height, span, &block, b->panels + column / STRIP * b->strip_stride, b, 0, 0, PANEL,
+                        both[half], PANEL);
+                    continue;
+                }
+                for (size_t from = 0; from < a->depth; from += DEPTH_AT_ONCE) {
+                    Span part = {0, 1, from, smaller(a->depth, from + DEPTH_AT_ONCE)};
+                    ck_right right = {wide, widen_span(b, a->depth, part, column, wide) * STRIP, STRIP, ck_float};
+                    product_panel(false, a, i, height, part, &block, wide, &right, 0, 0, PANEL, both[half], PANEL);
+                }
             }
             for (size_t r = 0; r < height; r++)
                 for (size_t v = 0; v < PANEL; v += LANES) {
@@ -470,9 +557,10 @@ INLINE void multiply_gated(
 
 static void k_product(ck_left a, ck_right b, ck_epilogue e, float *c, ptrdiff_t c_row, size_t m, size_t columns) {
     bool gated = e.activation == ck_geglu_activation;
-    if (gated && b.brain) multiply_gated(true, &a, &b, &e, c, c_row, m, columns);
+    const bool brain = b.storage == ck_brain;
+    if (gated && brain) multiply_gated(true, &a, &b, &e, c, c_row, m, columns);
     else if (gated) multiply_gated(false, &a, &b, &e, c, c_row, m, columns);
-    else if (b.brain) multiply_panels(true, &a, &b, &e, c, c_row, m, columns);
+    else if (brain) multiply_panels(true, &a, &b, &e, c, c_row, m, columns);
     else multiply_panels(false, &a, &b, &e, c, c_row, m, columns);
 }
 

@@ -32,6 +32,7 @@ typedef float half_unaligned __attribute__((vector_size(32), aligned(4)));
 
 // Listed, since 0 + x would be an addition: it turns -0 into 0.
 INLINE vf splat(float x) { return (vf){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
+INLINE vu splat_bits(uint32_t x) { return (vu){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
 INLINE vf load(const float *p) { return *(const vf_unaligned *)p; }
 INLINE void store(float *p, vf x) { *(vf_unaligned *)p = x; }
 INLINE vh splat_half(float x) { return (vh){x, x, x, x, x, x, x, x}; }

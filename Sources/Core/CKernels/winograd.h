@@ -160,15 +160,16 @@ INLINE size_t vector_offset(size_t v, size_t in) {
 
 // The taps of 16 input channels from k on and 16 output channels from column on: [taps][in].
 INLINE void load_taps(
-    const bool brain, const size_t taps, const float *packed, size_t in, size_t column, size_t k, vf (*to)[LANES]) {
+    const ck_storage storage, const size_t taps, const float *packed, size_t in, size_t column, size_t k, vf (*to)[LANES]) {
     for (size_t tap = 0; tap < taps; tap++)
         load_rows(
-            piece_at((float *)packed, taps, strip_rows(in, brain), tap, column), k, smaller(LANES, in - k), brain,
+            piece_at((float *)packed, taps, strip_rows(in, storage != ck_float), tap, column), k,
+            smaller(LANES, in - k), storage,
             to[tap]);
 }
 
 INLINE void transform_weights(
-    const bool brain, const bool square, const float *packed, size_t in, size_t first, size_t last, float *u) {
+    const ck_storage storage, const bool square, const float *packed, size_t in, size_t first, size_t last, float *u) {
     const size_t taps = square ? 9 : 3, points = square ? TILE_POINTS * TILE_POINTS : TILE_POINTS;
     const size_t point = in * PANEL, row = TILE_WIDTH * LANES;
     for (size_t panel = first; panel < last; panel++)
@@ -176,7 +177,7 @@ INLINE void transform_weights(
             float *to = u + panel * points * point + vector_offset(v, in);
             for (size_t k = 0; k < in; k += LANES) {
                 vf all[9][LANES];
-                load_taps(brain, taps, packed, in, panel * PANEL + v * LANES, k, all);
+                load_taps(storage, taps, packed, in, panel * PANEL + v * LANES, k, all);
                 for (size_t i = 0; i < smaller(LANES, in - k); i++, to += row)
                     store_points(square, &all[0][i], LANES, to, point);
             }
@@ -184,11 +185,18 @@ INLINE void transform_weights(
 }
 
 static void k_winograd_weights(
-    const float *packed, bool brain, size_t in, bool square, size_t first, size_t last, float *u) {
-    if (brain && square) transform_weights(true, true, packed, in, first, last, u);
-    else if (brain) transform_weights(true, false, packed, in, first, last, u);
-    else if (square) transform_weights(false, true, packed, in, first, last, u);
-    else transform_weights(false, false, packed, in, first, last, u);
+    const float *packed, ck_storage storage, size_t in, bool square, size_t first, size_t last, float *u) {
+#define TRANSFORM(kind)                                                                                                \
+    case kind:                                                                                                         \
+        if (square) transform_weights(kind, true, packed, in, first, last, u);                                         \
+        else transform_weights(kind, false, packed, in, first, last, u);                                               \
+        break;
+    switch (storage) {
+        TRANSFORM(ck_float)
+        TRANSFORM(ck_brain)
+        TRANSFORM(ck_half)
+    }
+#undef TRANSFORM
 }
 
 // MARK: blocks

@@ -86,6 +86,7 @@ public struct MotionEnhancer {
         zip(MotionEnhancer.names, variables).map { ($0, $1.value) }
     }
 
+    /// The tensors in the order of `variables`: weight and bias of the first layer, and of the second.
     public static let names = [
         "motion_enhancer.fc1.weight", "motion_enhancer.fc1.bias", "motion_enhancer.fc2.weight",
         "motion_enhancer.fc2.bias",

@@ -123,12 +123,27 @@ public final class Weights {
         }
         let names = names.map(full)
         let value = load(names, shape: shape, initial: initial, layout: layout)
+        if precision == .fp16, let value, Weights.largest(of: value) > Float(Float16.greatestFiniteMagnitude) {
+            collection.problems.append(
+                .unreadable(name: names[0], reason: "it has numbers beyond 65,504, which fp16 cannot keep; use float32")
+            )
+        }
         let weight = value.map { WeightMatrix.frozen(PackedMatrix($0, precision: precision)) }
         let parameter = Parameter(
             name: names[0], referenceShape: shape, layout: layout,
             weight: weight ?? .variable(Variable(Tensor(zeros: [0]))))
         collection.parameters.append(parameter)
         return parameter.weight
+    }
+
+    /// The largest magnitude, NaN counting as more than any.
+    private static func largest(of tensor: Tensor) -> Float {
+        tensor.read { values in
+            var largest: UInt32 = 0
+            // As whole numbers: magnitudes of floats have the same order, and this is quick.
+            for value in values { largest = max(largest, value.bitPattern & 0x7fff_ffff) }
+            return Float(bitPattern: min(largest, Float.infinity.bitPattern))
+        }
     }
 
     /// Whether the source has a tensor of this name: for parts that only some files contain.

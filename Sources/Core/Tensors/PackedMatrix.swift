@@ -53,15 +53,15 @@ public final class PackedMatrix: Sendable {
         precondition(weight.rank == 2 || weight.rank == 4, "a weight of shape \(weight.shape) cannot be packed")
         (shape, self.precision) = (weight.shape, precision)
         let (pieces, depth, columns) = PackedMatrix.sizes(weight.shape)
-        let isBrain = precision == .bf16
-        let stride = PackedMatrix.panelStride(pieces: pieces, depth: depth, isBrain: isBrain)
+        let stride = PackedMatrix.panelStride(pieces: pieces, depth: depth, isPaired: precision.isPaired)
         let storage = Storage(count: (columns + PackedMatrix.panel - 1) / PackedMatrix.panel * stride)
         withExtendedLifetime(weight) {
             let (from, to) = (weight.base, storage.base)
             PackedMatrix.forPanels(columns: columns, stride: stride) { first, last in
                 ck.pack_panels(
                     from + first * PackedMatrix.panel * pieces * depth, 1, pieces * depth, pieces, depth,
-                    min(columns, last * PackedMatrix.panel) - first * PackedMatrix.panel, isBrain, to + first * stride)
+                    min(columns, last * PackedMatrix.panel) - first * PackedMatrix.panel, precision.storage,
+                    to + first * stride)
             }
         }
         panels = storage
@@ -72,14 +72,14 @@ public final class PackedMatrix: Sendable {
         (self.shape, self.precision, self.panels) = (shape, precision, panels)
     }
 
-    /// The weight, unpacked; of bfloat16 as it was rounded.
+    /// The weight, unpacked; of 16 bits as it was rounded.
     public var weight: Tensor {
         let (pieces, depth) = (pieces, depth)
         return Tensor(shape) { out in
             guard let to = out.baseAddress else { return }
             Kernels.forPieces(of: outputs, size: Kernels.rowsPerChunk(width: pieces * depth, elements: 65536)) {
                 ck.unpack_panels(
-                    panels.base, pieces, depth, $0.lowerBound, $0.count, precision == .bf16,
+                    panels.base, pieces, depth, $0.lowerBound, $0.count, precision.storage,
                     to + $0.lowerBound * pieces * depth)
             }
         }
@@ -89,12 +89,11 @@ public final class PackedMatrix: Sendable {
     func turned() -> PackedMatrix {
         if let known = kept.withLock({ $0.turned }) { return known }
         let (pieces, depth, columns) = (pieces, depth, outputs)
-        let isBrain = precision == .bf16
-        let stride = PackedMatrix.panelStride(pieces: pieces, depth: columns, isBrain: isBrain)
+        let stride = PackedMatrix.panelStride(pieces: pieces, depth: columns, isPaired: precision.isPaired)
         let storage = Storage(count: (depth + PackedMatrix.panel - 1) / PackedMatrix.panel * stride)
         let (from, to) = (panels.base, storage.base)
         PackedMatrix.forPanels(columns: depth, stride: stride) {
-            ck.turn_panels(from, pieces, depth, columns, $0, $1, isBrain, to)
+            ck.turn_panels(from, pieces, depth, columns, $0, $1, precision.storage, to)
         }
         let shape = shape.count == 2 ? [depth, columns] : [depth, shape[1], shape[2], columns]
         let isKept = !isTransient && storage.count <= PackedMatrix.turnedAtMost
@@ -106,7 +105,7 @@ public final class PackedMatrix: Sendable {
     // MARK: LoRA
 
     /// Whether the weight plus a product of rank r, made anew for each product with `rows` rows, is less work than the
-    /// product of rank r added to each row; bfloat16 would round small additions away.
+    /// product of rank r added to each row; 16 bits would round small additions away.
     func isWorthMerging(rows: Int) -> Bool {
         precision == .float32 && rows * (outputs + depth) >= 4 * outputs * depth
     }
@@ -132,7 +131,8 @@ public final class PackedMatrix: Sendable {
                         bias: nil, add: UnsafePointer(from + index * depth * strip), add_row: strip, sharing: 1,
                         first_row: 0, adding: false, activation: ck_no_activation)
                     let part = ck_right(
-                        panels: factor + index * rank * strip, strip_stride: rank * strip, row: strip, brain: false)
+                        panels: factor + index * rank * strip, strip_stride: rank * strip, row: strip,
+                        storage: ck_float)
                     ck.product(left, part, end, to + index * depth * strip, strip, depth, strip)
                 }
             }
@@ -161,14 +161,14 @@ public final class PackedMatrix: Sendable {
 
     /// Writes some panels of the weight at Winograd's points.
     func transform(_ panels: Range<Int>, into to: UnsafeMutablePointer<Float>) {
-        let (from, depth, isBrain, isSquare, size) = (
-            self.panels.base, depth, precision == .bf16, shape[2] == 3, winogradPanelSize
+        let (from, depth, storage, isSquare, size) = (
+            self.panels.base, depth, precision.storage, shape[2] == 3, winogradPanelSize
         )
         // The kernel counts panels from the first of the matrix.
         let start = to - panels.lowerBound * size
         Kernels.forPieces(of: panels.count, size: Kernels.rowsPerChunk(width: size, elements: 32768)) {
             ck.winograd_weights(
-                from, isBrain, depth, isSquare, panels.lowerBound + $0.lowerBound,
+                from, storage, depth, isSquare, panels.lowerBound + $0.lowerBound,
                 panels.lowerBound + $0.upperBound, start)
         }
     }
@@ -203,9 +203,9 @@ public final class PackedMatrix: Sendable {
         shape.count == 2 ? (1, shape[1], shape[0]) : (shape[1] * shape[2], shape[3], shape[0])
     }
 
-    /// Floats of a panel; pairs of bfloat16 are as long as a float.
-    static func panelStride(pieces: Int, depth: Int, isBrain: Bool) -> Int {
-        pieces * (isBrain ? (depth + 1) / 2 : depth) * panel
+    /// Floats of a panel; pairs of 16 bits are as long as a float.
+    static func panelStride(pieces: Int, depth: Int, isPaired: Bool) -> Int {
+        pieces * (isPaired ? (depth + 1) / 2 : depth) * panel
     }
 
     /// Runs `body` on ranges of panels, on the pool.

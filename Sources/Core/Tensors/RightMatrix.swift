@@ -41,18 +41,18 @@ struct RightMatrix {
     ) {
         switch content {
         case .packed(let packed):
-            let isBrain = packed.precision == .bf16
-            let panelStride = PackedMatrix.panelStride(pieces: packed.pieces, depth: packed.depth, isBrain: isBrain)
+            let isPaired = packed.precision.isPaired
+            let panelStride = PackedMatrix.panelStride(pieces: packed.pieces, depth: packed.depth, isPaired: isPaired)
             let strips = PackedMatrix.panel / ck.strip
             let base = packed.panels.base + column / PackedMatrix.panel * panelStride
             let right = ck_right(
-                panels: base + (isBrain ? row / 2 : row) * ck.strip, strip_stride: panelStride / strips,
-                row: ck.strip, brain: isBrain)
+                panels: base + (isPaired ? row / 2 : row) * ck.strip, strip_stride: panelStride / strips,
+                row: ck.strip, storage: packed.precision.storage)
             withExtendedLifetime(packed) { ck.product(a, right, epilogue, to, stride, m, n) }
         case .plain(let view):
             let right = ck_right(
                 panels: view.from(row: row, column: column).base, strip_stride: ck.strip, row: view.stride,
-                brain: false)
+                storage: ck_float)
             ck.product(a, right, epilogue, to, stride, m, n)
         case .blas(let view):
             guard let base = a.base else { preconditionFailure("OpenBLAS multiplies plain matrices alone") }
@@ -71,14 +71,14 @@ struct RightMatrix {
 extension PackedMatrix {
     /// Packs a matrix [rows, columns] as it is used from the right.
     fileprivate convenience init(_ b: MatrixView, rows: Int, columns: Int) {
-        let stride = PackedMatrix.panelStride(pieces: 1, depth: rows, isBrain: false)
+        let stride = PackedMatrix.panelStride(pieces: 1, depth: rows, isPaired: false)
         let storage = Storage(count: (columns + PackedMatrix.panel - 1) / PackedMatrix.panel * stride)
         let (from, to) = (b.base, storage.base)
         let (down, across) = b.isTransposed ? (1, b.stride) : (b.stride, 1)
         PackedMatrix.forPanels(columns: columns, stride: stride) { first, last in
             ck.pack_panels(
                 from + first * PackedMatrix.panel * across, down, across, 1, rows,
-                min(columns, last * PackedMatrix.panel) - first * PackedMatrix.panel, false, to + first * stride)
+                min(columns, last * PackedMatrix.panel) - first * PackedMatrix.panel, ck_float, to + first * stride)
         }
         self.init(shape: [columns, rows], precision: .float32, panels: storage, isTransient: true)
     }

@@ -233,7 +233,6 @@ def spellings(folder, paths, lora):
     write_json(
         file.with_name("adapter_config.json"), facts | {"peft_type": "LORA", "target_modules": paths, "bias": "none"})
     yield "folder of base_model.model. and adapter_config.json with alpha (peft)", file.parent, False
-    yield "file of base_model.model., adapter_config.json with alpha beside it (peft)", file, False
     file = folder / "list/temporal_unet.pt"
     file.parent.mkdir()
     torch.save([tensor for p in paths for tensor in (up[p], down[p])], file)
@@ -317,15 +316,23 @@ def main():
             table.compare(
                 f"{what}; motrans {way}", lambda: sample(file, f"{short}-spelling-{number}"), first[is_attention], SAME)
 
-    # What lies beside a file and acts has to be part of what is known of it: nothing old may come back.
+    # What lies beside a file and acts has to be part of what is known of it: a file alone, without the settings that tell
+    # its scale, is refused, and with other settings nothing old may come back.
     saved = folder / "spellings/saved"
     config = json.loads((saved / "adapter_config.json").read_text())
-    write_json(saved / "adapter_config.json", config | {"lora_alpha": RANK})
+    doubled = {name: tensor * (2 if "lora_B" in name else 1) for name, tensor in lora.items()}
+    doubled_file = folder / "spellings/doubled.safetensors"
+    save_file(doubled, doubled_file, {"format": "pt"})
+    write_json(saved / "adapter_config.json", config | {"lora_alpha": 2 * config["lora_alpha"]})
     for way, sample, short in ways:
+        try:
+            sample(saved / "adapter_model.safetensors", f"{short}-alone")
+            table.add(f"a file without the settings beside it; motrans {way}", "taken", False)
+        except Refused:
+            table.add(f"a file without the settings beside it; motrans {way}", "refused", True)
         table.compare(
-            f"another alpha in adapter_config.json beside a file, and in a folder; motrans {way}",
-            lambda: sample(saved / "adapter_model.safetensors", f"{short}-changed"),
-            lambda: sample(saved, f"{short}-changed-folder"), SAME)
+            f"twice the alpha in adapter_config.json; motrans {way}", lambda: sample(saved, f"{short}-changed"),
+            lambda: sample(doubled_file, f"{short}-doubled"), SAME)
 
 
 if __name__ == "__main__":

@@ -27,15 +27,24 @@ typedef struct {
     size_t pieces, depth;
 } ck_left;
 
+// How the numbers of a packed matrix are kept: float32, or 16 bits.
+typedef enum {
+    ck_float,
+    // bfloat16: the upper half of a float.
+    ck_brain,
+    // IEEE half precision.
+    ck_half,
+} ck_storage;
+
 // A right matrix in strips of `ck_kernels.strip` columns, `strip_stride` floats apart; the rows of a strip are `row`
-// floats apart. Packed, a row of a strip is as wide as the strip, and bfloat16 (`brain`) rows come in pairs, one pair in
+// floats apart. Packed, a row of a strip is as wide as the strip, and rows of 16 bits come in pairs, one pair in
 // the place of a float, the last row of an odd piece with a zero. A plain matrix whose columns fill vectors is one as it
 // lies, its strips side by side.
 typedef struct {
     const float *panels;
     size_t strip_stride;
     ptrdiff_t row;
-    bool brain;
+    ck_storage storage;
 } ck_right;
 
 typedef enum {
@@ -141,16 +150,17 @@ typedef struct __attribute__((swift_attr("@Sendable"))) {
 
     // b [pieces · depth, columns], one of whose strides is 1 → strips, with zero columns up to a multiple of 32.
     void (*_Nonnull pack_panels)(
-        const float *b, ptrdiff_t b_row, ptrdiff_t b_column, size_t pieces, size_t depth, size_t columns, bool brain,
-        float *panels);
+        const float *b, ptrdiff_t b_row, ptrdiff_t b_column, size_t pieces, size_t depth, size_t columns,
+        ck_storage storage, float *panels);
     // Columns 32 · `first` ..< 32 · `last` of [pieces · columns, depth], the pieces in reverse order, from
     // [pieces · depth, columns], both packed: what the gradient of a product's left side is multiplied by.
     void (*_Nonnull turn_panels)(
-        const float *panels, size_t pieces, size_t depth, size_t columns, size_t first, size_t last, bool brain,
-        float *turned);
+        const float *panels, size_t pieces, size_t depth, size_t columns, size_t first, size_t last,
+        ck_storage storage, float *turned);
     // The columns `first ..< first + count` as rows of floats [count, pieces · depth].
     void (*_Nonnull unpack_panels)(
-        const float *panels, size_t pieces, size_t depth, size_t first, size_t count, bool brain, float *out);
+        const float *panels, size_t pieces, size_t depth, size_t first, size_t count, ck_storage storage,
+        float *out);
     // c [m, columns] = a · b, and the epilogue.
     void (*_Nonnull product)(
         ck_left a, ck_right b, ck_epilogue epilogue, float *c, ptrdiff_t c_row, size_t m, size_t columns);
@@ -195,7 +205,7 @@ typedef struct __attribute__((swift_attr("@Sendable"))) {
     size_t (*_Nonnull winograd_weights_size)(size_t in, size_t out, bool square);
     // Columns 32 · `first` ..< 32 · `last` of a packed weight, transformed.
     void (*_Nonnull winograd_weights)(
-        const float *packed, bool brain, size_t in, bool square, size_t first, size_t last, float *u);
+        const float *packed, ck_storage storage, size_t in, bool square, size_t first, size_t last, float *u);
     // A function of the sizes alone.
     ck_winograd_plan (*_Nonnull winograd_plan)(const ck_window *window, size_t images, size_t out);
     // Block `index` of the plan: its part of y [n, oh, ow, out] = x [n, h, w, in] under the kernel, and the epilogue's

@@ -275,16 +275,23 @@ static void layer_norm(void) {
 // MARK: products
 
 // A packed random matrix [pieces · depth, columns], and in double as it was packed.
-static float *packed(size_t pieces, size_t depth, size_t columns, bool brain, bool turned, double *b) {
+static const char *const names[] = {"", ", bf16", ", fp16"};
+
+// A number as a packed matrix keeps it.
+static double kept_as(ck_storage kind, float x) {
+    return kind == ck_brain ? rounded(x) : kind == ck_half ? (float)(_Float16)x : x;
+}
+
+static float *packed(size_t pieces, size_t depth, size_t columns, ck_storage kind, bool turned, double *b) {
     size_t k = pieces * depth;
     float *source = filled(k * columns, 1);
-    float *panels = room((columns + 31) / 32 * 32 * pieces * (brain ? (depth + 1) / 2 : depth));
+    float *panels = room((columns + 31) / 32 * 32 * pieces * (kind ? (depth + 1) / 2 : depth));
     for (size_t i = 0; i < k; i++)
         for (size_t j = 0; j < columns; j++) {
             float x = source[turned ? j * k + i : i * columns + j];
-            b[i * columns + j] = brain ? rounded(x) : x;
+            b[i * columns + j] = kept_as(kind, x);
         }
-    ck->pack_panels(source, turned ? 1 : columns, turned ? (ptrdiff_t)k : 1, pieces, depth, columns, brain, panels);
+    ck->pack_panels(source, turned ? 1 : columns, turned ? (ptrdiff_t)k : 1, pieces, depth, columns, kind, panels);
     return panels;
 }
 
@@ -298,19 +305,19 @@ static double activated(ck_activation kind, double x, double gate) {
     }
 }
 
-static void product(size_t m, size_t pieces, size_t depth, size_t columns, bool brain, ck_activation kind) {
-    bool gated = kind == ck_geglu_activation, dots = brain && !strcmp(ck->name, "avx512bf16"), plain = false;
-    size_t k = pieces * depth, width = gated ? columns / 2 : columns, rows = brain ? (depth + 1) / 2 : depth;
+static void product(size_t m, size_t pieces, size_t depth, size_t columns, ck_storage kind, ck_activation end) {
+    bool gated = end == ck_geglu_activation, dots = kind == ck_brain && !strcmp(ck->name, "avx512bf16"), plain = false;
+    size_t k = pieces * depth, width = gated ? columns / 2 : columns, rows = kind ? (depth + 1) / 2 : depth;
     double *b = wanted(k * columns), *a = wanted(m * k), *e = wanted(m * width), *line = wanted(columns);
     ck_right right = {0};
-    if (!brain && pieces == 1 && columns % 32 == 0 && below(2)) {  // as it lies
+    if (!kind && pieces == 1 && columns % 32 == 0 && below(2)) {  // as it lies
         plain = true;
         float *source = filled(k * (columns + 3), 1);
         for (size_t i = 0; i < k * columns; i++) b[i] = source[i / columns * (columns + 3) + i % columns];
-        right = (ck_right){source, ck->strip, (ptrdiff_t)columns + 3, false};
+        right = (ck_right){source, ck->strip, (ptrdiff_t)columns + 3, ck_float};
     } else
         right = (ck_right){
-            packed(pieces, depth, columns, brain, below(2), b), ck->strip * pieces * rows, (ptrdiff_t)ck->strip, brain};
+            packed(pieces, depth, columns, kind, below(2), b), ck->strip * pieces * rows, (ptrdiff_t)ck->strip, kind};
     // Rows as they lie, turned, or wherever, some of them twice.
     const float **table = (const float **)wanted(m * pieces);
     size_t way = pieces > 1 ? 2 : below(3), row = way == 1 ? 1 : k + below(5), column = way == 1 ? m + below(5) : 1;
@@ -335,14 +342,14 @@ static void product(size_t m, size_t pieces, size_t depth, size_t columns, bool 
             if (add) line[j] += add[(i + first) / sharing * add_row + j];
             for (size_t d = 0; d < k; d++) line[j] += a[i * k + d] * b[d * columns + j];
         }
-        for (size_t j = 0; j < width; j++) e[i * width + j] = activated(kind, line[j], line[gated ? width + j : 0]);
+        for (size_t j = 0; j < width; j++) e[i * width + j] = activated(end, line[j], line[gated ? width + j : 0]);
     }
-    ck_epilogue epilogue = {bias, add, (ptrdiff_t)add_row, sharing, first, adding, kind};
+    ck_epilogue epilogue = {bias, add, (ptrdiff_t)add_row, sharing, first, adding, end};
     ck->product(left, right, epilogue, c, (ptrdiff_t)c_row, m, columns);
     char what[200];
     snprintf(
         what, sizeof what, "product m %zu, %zu x %zu, n %zu%s%s, left %zu, activation %d", m, pieces, depth, columns,
-        brain ? ", bf16" : "", plain ? ", plain" : "", way, kind);
+        names[kind], plain ? ", plain" : "", way, end);
     compare_rows(what, c, c_row, m, width, e, (gated ? 2 : 1) * (2e-6 + 1e-9 * (double)k));
     settle(what);
 }
@@ -352,26 +359,26 @@ static void products(void) {
         product(
             from_to(1, 30), round % 3 ? 1 : from_to(1, 10), from_to(1, 40), from_to(1, 70), round % 2,
             (ck_activation)(round / 2 % 4));
-    for (size_t brain = 0; brain < 2; brain++) {
-        product(1, 1, 1, 1, brain, ck_no_activation);
-        product(3, 1, 0, 33, brain, ck_silu_activation);      // nothing but the epilogue
-        product(203, 1, 7, 33, brain, ck_gelu_activation);    // more rows than pass at once
-        product(15, 1, 801, 40, brain, ck_no_activation);     // a deeper axis than passes at once
-        product(5, 3, 395, 33, brain, ck_silu_activation);    // the same, of pieces
-        product(200, 130, 3, 17, brain, ck_no_activation);    // many short and odd pieces: patches
-        product(13, 1, 96, 64, brain, ck_no_activation);
-        product(30, 1, 33, 128, brain, ck_geglu_activation);
-        product(14, 1, 3001, 64, brain, ck_geglu_activation); // a few rows at once
+    for (ck_storage kind = ck_float; kind <= ck_half; kind++) {
+        product(1, 1, 1, 1, kind, ck_no_activation);
+        product(3, 1, 0, 33, kind, ck_silu_activation);      // nothing but the epilogue
+        product(203, 1, 7, 33, kind, ck_gelu_activation);    // more rows than pass at once
+        product(15, 1, 801, 40, kind, ck_no_activation);     // a deeper axis than passes at once
+        product(5, 3, 395, 33, kind, ck_silu_activation);    // the same, of pieces
+        product(200, 130, 3, 17, kind, ck_no_activation);    // many short and odd pieces: patches
+        product(13, 1, 96, 64, kind, ck_no_activation);
+        product(30, 1, 33, 128, kind, ck_geglu_activation);
+        product(14, 1, 3001, 64, kind, ck_geglu_activation); // a few rows at once
     }
 }
 
 static void panels(void) {
     for (size_t round = 0; round < 24; round++) {
         size_t pieces = from_to(1, 4), depth = from_to(1, 40), columns = from_to(1, 70), k = pieces * depth;
-        bool brain = round % 2;
+        ck_storage kind = round % 3;
         double *b = wanted(k * columns), *e = wanted(k * columns), *t = wanted(k * columns);
-        float *from = packed(pieces, depth, columns, brain, below(2), b), *out = room(k * columns);
-        float *turned = room((depth + 31) / 32 * 32 * pieces * (brain ? (columns + 1) / 2 : columns));
+        float *from = packed(pieces, depth, columns, kind, below(2), b), *out = room(k * columns);
+        float *turned = room((depth + 31) / 32 * 32 * pieces * (kind ? (columns + 1) / 2 : columns));
         float *back = room(k * columns);
         for (size_t i = 0; i < k; i++)
             for (size_t j = 0; j < columns; j++) {
@@ -380,12 +387,12 @@ static void panels(void) {
                 t[(i % depth * pieces + piece) * columns + j] = b[i * columns + j];
             }
         size_t half = columns / 2, all = (depth + 31) / 32;
-        ck->unpack_panels(from, pieces, depth, 0, half, brain, out);
-        ck->unpack_panels(from, pieces, depth, half, columns - half, brain, out + half * k);
+        ck->unpack_panels(from, pieces, depth, 0, half, kind, out);
+        ck->unpack_panels(from, pieces, depth, half, columns - half, kind, out + half * k);
         compare("unpack_panels", out, k * columns, e, 0);
-        ck->turn_panels(from, pieces, depth, columns, all / 2, all, brain, turned);
-        ck->turn_panels(from, pieces, depth, columns, 0, all / 2, brain, turned);
-        ck->unpack_panels(turned, pieces, columns, 0, depth, brain, back);
+        ck->turn_panels(from, pieces, depth, columns, all / 2, all, kind, turned);
+        ck->turn_panels(from, pieces, depth, columns, 0, all / 2, kind, turned);
+        ck->unpack_panels(turned, pieces, columns, 0, depth, kind, back);
         compare("turn_panels", back, k * columns, t, 0);
         settle("panels");
     }
@@ -393,12 +400,12 @@ static void panels(void) {
 
 // MARK: convolutions
 
-static void convolution(ck_window g, size_t images, size_t out, bool brain) {
+static void convolution(ck_window g, size_t images, size_t out, ck_storage kind) {
     size_t taps = g.kernel_height * g.kernel_width, in = g.channels, k = taps * in, pixels = g.out_height * g.out_width;
     size_t rows = images * pixels;
     bool square = g.kernel_width == 3, steps = g.stride_height == 1 && g.stride_width == 1;
     double *b = wanted(k * out), *e = wanted(rows * out), *windows = wanted(rows * k);
-    float *x = filled(images * g.height * g.width * in, 1), *weight = packed(taps, in, out, brain, true, b);
+    float *x = filled(images * g.height * g.width * in, 1), *weight = packed(taps, in, out, kind, true, b);
     size_t sharing = below(2) ? pixels * images : from_to(1, 2);
     float *bias = below(2) ? filled(out, 1) : 0, *y = room(rows * out), *gathered = room(rows * k);
     float *add = below(2) ? filled((rows + 1) * out, 1) : 0;
@@ -426,8 +433,8 @@ static void convolution(ck_window g, size_t images, size_t out, bool brain) {
             }
         float *u = room(ck->winograd_weights_size(in, out, square));
         size_t panels = (out + 31) / 32;
-        ck->winograd_weights(weight, brain, in, square, panels / 2, panels, u);
-        ck->winograd_weights(weight, brain, in, square, 0, panels / 2, u);
+        ck->winograd_weights(weight, kind, in, square, panels / 2, panels, u);
+        ck->winograd_weights(weight, kind, in, square, 0, panels / 2, u);
         ck_winograd_plan plan = ck->winograd_plan(&g, images, out);
         ck_epilogue epilogue = {bias, add, (ptrdiff_t)out, sharing, 0, false, ck_no_activation};
         for (size_t block = plan.blocks; block-- > 0;)
@@ -435,7 +442,7 @@ static void convolution(ck_window g, size_t images, size_t out, bool brain) {
         char what[200];
         snprintf(
             what, sizeof what, "winograd %zu x [%zu, %zu, %zu] -> %zu, padding %td, %td%s", images, g.height, g.width,
-            in, out, g.top, g.left, brain ? ", bf16" : "");
+            in, out, g.top, g.left, names[kind]);
         compare(what, y, rows * out, e, 2e-5);
     }
     settle("convolution");
@@ -448,13 +455,13 @@ static void convolutions(void) {
         size_t kh = direct ? from_to(1, 3) : 3, kw = direct ? from_to(1, 3) : time ? 1 : 3, s = direct ? 2 : 1;
         size_t oh = (h + 2 * top - kh) / s + 1, ow = (w + 2 * left - kw) / s + 1;
         ck_window g = {h, w, from_to(1, 36), kh, kw, s, s, (ptrdiff_t)top, (ptrdiff_t)left, oh, ow};
-        convolution(g, from_to(1, 2), from_to(1, 40), round % 2);
+        convolution(g, from_to(1, 2), from_to(1, 40), round % 3);
     }
     // One pixel; several blocks; several groups of panels.
-    convolution((ck_window){1, 1, 5, 3, 3, 1, 1, 1, 1, 1, 1}, 1, 3, false);
-    convolution((ck_window){33, 41, 2, 3, 3, 1, 1, 1, 1, 33, 41}, 1, 3, false);
-    convolution((ck_window){9, 50, 2, 3, 1, 1, 1, 1, 0, 9, 50}, 3, 3, true);
-    convolution((ck_window){4, 4, 3, 3, 3, 1, 1, 1, 1, 4, 4}, 1, 300, false);
+    convolution((ck_window){1, 1, 5, 3, 3, 1, 1, 1, 1, 1, 1}, 1, 3, ck_float);
+    convolution((ck_window){33, 41, 2, 3, 3, 1, 1, 1, 1, 33, 41}, 1, 3, ck_float);
+    convolution((ck_window){9, 50, 2, 3, 1, 1, 1, 1, 0, 9, 50}, 3, 3, ck_half);
+    convolution((ck_window){4, 4, 3, 3, 3, 1, 1, 1, 1, 4, 4}, 1, 300, ck_float);
 }
 
 // MARK: attention

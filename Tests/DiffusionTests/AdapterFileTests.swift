@@ -194,8 +194,8 @@ import Testing
                         ], modules: 2))
             #expect(
                 "\(DiffusionError.foreignLoRA(file: "f", mismatches: (1...7).map { "m\($0)" }, modules: 9))"
-                    == "f was made for another model: 7 of its 9 modules do not fit: m1; m2; m3; m4; m5; and 2 more; "
-                    + "train it again on this model")
+                    == "f does not fit this network, in 7 of its 9 modules: m1; m2; m3; m4; m5; and 2 more; "
+                    + "it was made for another model, or in a way that is not supported")
             for tensors in [
                 ["conv_in.weight": Tensor(zeros: [1])],
                 ["text_encoder.P.to_q.lora_A.other": Tensor(zeros: [1])],

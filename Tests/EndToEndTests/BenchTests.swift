@@ -136,7 +136,7 @@ struct BenchTests {
         arguments: [
             ("tiny/unet", "--inputs"), ("--inputs forward.safetensors", "model folder"),
             ("tiny/unet --inputs forward.safetensors --quick", "--quick"), ("--quick --size small", "--size"),
-            ("--size huge", "huge"), ("--repeat 0", "--repeat"), ("--precision half", "float32 or bf16"),
+            ("--size huge", "huge"), ("--repeat 0", "--repeat"), ("--precision half", "float32 or fp16 or bf16"),
             ("--steps 1001", "--steps"), ("--guidance 1", "--guidance"), ("--workload resting", "resting"),
             ("nowhere --inputs forward.safetensors", "nowhere"), ("tiny/unet --inputs nothing.safetensors", "nothing"),
             ("tiny/vae --inputs forward.safetensors", "pixel_values"),

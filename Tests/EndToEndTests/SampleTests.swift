@@ -73,6 +73,58 @@ struct SampleTests {
         #expect(status.status == 3)
     }
 
+    @Test func `a prompt means what it says, whatever signs are in it`() throws {
+        let workspace = try workspace()
+        let prompt = "a ${model} \"runs\": 100% # \\ 🐼 \u{85}\u{2028}\u{FEFF}\u{7F} $${x} $"
+        let outcome = try workspace.motrans(
+            "sample", prompt, "--steps", "1", "--frames", "2", "--width", "16", "--height", "16", "--quiet")
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let attempt = try workspace.motrans("lineage", "sample.mp4", "--format", "json")
+        #expect(attempt.output.contains("a ${model} ") && attempt.output.contains("$${x} $"), "\(attempt.output)")
+    }
+
+    @Test(arguments: [
+        (["--to", "cache.mp4", "--set", "seeds=[1, 2]"], "seeds has a place of its own here: --seed"),
+        (["--set", "eta"], "--set takes a setting's name and a value"),
+        (["--latents-out", "same.mp4", "--to", "same.mp4"], "--latents-out is the name of a safetensors file"),
+        (["--to", "folder.mp4"], "folder.mp4 is a folder; nothing was done"),
+        (["--latents-in", "bad.safetensors"], "not a sound safetensors file"),
+    ])
+    func `what would come to nothing is told before anything is done`(arguments: [String], message: String) throws {
+        let workspace = try workspace()
+        try workspace.write("folder.mp4/x", "")
+        try workspace.write("bad.safetensors", "x")
+        let outcome = try workspace.run(Workspace.binary, ["sample", "a cat"] + arguments)
+        #expect(outcome.status == 2 && outcome.errors.contains(message), "\(outcome.errors)")
+        #expect(!FileManager.default.fileExists(atPath: workspace.folder.appending(path: "cache").path))
+    }
+
+    @Test func `models check finds what stages would refuse`() throws {
+        let workspace = try workspace()
+        try workspace.write(
+            "swapped.yaml",
+            """
+            unet: models/tiny/vae
+            vae: models/tiny/unet
+            tokenizer: models/tiny/scheduler
+            scheduler: models/tiny/scheduler
+
+            """)
+        let outcome = try workspace.motrans("models", "check", "swapped.yaml")
+        #expect(outcome.status == 2)
+        for line in ["holds a AutoencoderKL, not a UNet3DConditionModel", "tokenizer: "] {
+            #expect(outcome.errors.contains(line), "\(outcome.errors)")
+        }
+        #expect(outcome.output.contains("scheduler      ✓"), "\(outcome.output)")
+        let sizes = try workspace.motrans("models", "check", "tiny", "--size", "64x32", "--frames", "4")
+        #expect(sizes.status == 0 && sizes.output.contains("memory for 4 frames of 64 x 32"), "\(sizes.errors)")
+        for wrong in [["--size", "x5x5"], ["--size", "0x1"], ["--frames", "9223372036854775807"], ["--rank", "0"]] {
+            #expect(try workspace.run(Workspace.binary, ["models", "check", "tiny"] + wrong).status == 2)
+        }
+        let unknown = try workspace.motrans("models", "check", "tniy")
+        #expect(unknown.status == 2 && unknown.errors.contains("did you mean `tiny`"), "\(unknown.errors)")
+    }
+
     @Test func `a trained LoRA acts whoever spells it, and no LoRA of another network does`() throws {
         let workspace = try Workspace(copyOf: TurnBox.done)
         let got = try workspace.motrans("get", "appearance", "--to", "lora")

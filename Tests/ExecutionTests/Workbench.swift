@@ -42,6 +42,7 @@ final class Workbench: Sendable {
                 [
                     stage("join", versions, [.text]), stage("trim", versions, [.text]),
                     stage("fail", versions, [.text]), stage("heavy", versions, [.text], pool: .compute),
+                    stage("grow", versions, [.text], progress: ["text"]),
                     stage("command", versions, [], declaresOwnPorts: true),
                 ]), store: store, lineage: lineage, version: "test", facts: ["kernels": "none", "threads": "2"])
     }
@@ -62,13 +63,15 @@ final class Workbench: Sendable {
     /// Every stage joins its inputs, its element and its setting into one file; `trim` drops white space first.
     private func stage(
         _ name: String, _ versions: [String: Int], _ settings: [SettingSpec], pool: ResourcePool = .light,
-        declaresOwnPorts: Bool = false
+        declaresOwnPorts: Bool = false, progress: Set<String>? = nil
     ) -> StageDescriptor {
         StageDescriptor(
             kind: StageKind(name), version: versions[name] ?? 1, summary: "a stage of the tests",
             inputs: declaresOwnPorts ? [] : [InputPort("in", .any, isOptional: true, takesMany: true, help: "")],
             outputs: declaresOwnPorts ? [] : [OutputPort("out", .file, help: "")], pool: pool, element: .value,
-            settings: settings, declaresOwnPorts: declaresOwnPorts, modelParts: { _ in [] }, check: { _, _ in [] },
+            settings: settings, declaresOwnPorts: declaresOwnPorts, modelParts: { _ in [] },
+            progressSettings: { _ in progress },
+            check: { _, _ in [] },
             run: { settings, context in
                 let text = settings["text"].map(KeyChange.text) ?? ""
                 self.ran.withLock { $0.append(context.element.map(KeyChange.text) ?? text) }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fuzzes the readers of weight files: run.sh [SECONDS] [WORKERS]. What it finds lies in build/fuzz/crashes; the corpus is
+# Fuzzes the readers of weight files: run.sh [SECONDS] [WORKERS]. What it finds lies in .build/fuzz/crashes; the corpus is
 # kept there from run to run. Needs nothing but the Swift toolchain.
 set -eu
 cd "$(dirname "$0")/../.."

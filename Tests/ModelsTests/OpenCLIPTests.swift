@@ -129,6 +129,12 @@ import Testing
         (#"{"model_cfg": {"vision_cfg": {"width": 100, "head_width": 64}}}"#, "`head_width` is 64"),
         (#"{"model_cfg": {"vision_cfg": {"mlp_ratio": -1}}}"#, "`mlp_ratio` is -1"),
         (#"{"model_cfg": {"text_cfg": {"heads": 0}}}"#, "`heads` is 0"),
+        (#"{"model_cfg": {"vision_cfg": {"ls_init_value": 0.1}}}"#, "`ls_init_value` is 0.1"),
+        (#"{"model_cfg": {"vision_cfg": {"pool_type": "avg"}}}"#, "`pool_type` is \"avg\""),
+        (#"{"model_cfg": {"text_cfg": {"pool_type": "last"}}}"#, "`pool_type` is \"last\""),
+        (#"{"model_cfg": {"text_cfg": {"no_causal_mask": true}}}"#, "`no_causal_mask` is true"),
+        (#"{"model_cfg": {"text_cfg": {"norm_kwargs": {"eps": 1e-3}}}}"#, "`norm_kwargs` is an object"),
+        (#"{"model_cfg": {"text_cfg": {"act_kwargs": {"approximate": "tanh"}}}}"#, "`act_kwargs` is an object"),
     ])
     func `towers that are not CLIP's own are refused`(_ configuration: String, _ sentence: String) throws {
         try withFolder(("open_clip_config.json", configuration)) { folder in

@@ -47,6 +47,8 @@ struct LoRACommand: ParsableCommand {
                     help: "add --replace to write it anew")
             }
             do {
+                try FileManager.default.createDirectory(
+                    at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
                 let network = try UNet3DConditionModel.outline(folder: unet())
                 let lora = try LoRAFile.read(Checkpoint.open(URL(filePath: file)), sites: network.linears)
                 try LoRAFile.write(lora, scale: scale, spelling: spelling, to: target)
@@ -60,8 +62,13 @@ struct LoRACommand: ParsableCommand {
         /// The folder of the network: named itself, or as a part of a set.
         private func unet() throws -> URL {
             let folder = URL(filePath: model, directoryHint: .isDirectory)
-            if FileManager.default.fileExists(atPath: folder.appending(path: "config.json").path(percentEncoded: false))
-            {
+            let configuration = folder.appending(path: "config.json")
+            if FileManager.default.fileExists(atPath: configuration.path(percentEncoded: false)) {
+                let found = try ModelFolder(folder).modelClass
+                guard found == .unet3DConditionModel else {
+                    throw CommandFailure(
+                        status: .usage, message: "\(model) holds a \(found.rawValue), not a UNet3DConditionModel")
+                }
                 return folder
             }
             let set = try ModelsCommand.set(model, PipelineOptions.reader(overrides: []))

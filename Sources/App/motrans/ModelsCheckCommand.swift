@@ -2,6 +2,7 @@ import ArgumentParser
 import Artifacts
 import Diffusion
 import Execution
+import Formats
 import Foundation
 import Models
 import Pipelines
@@ -39,9 +40,11 @@ struct ModelsCheckCommand: ParsableCommand {
     }
 
     func validate() throws {
-        guard rank > 0, frames ?? 1 > 0 else { throw ValidationError("--rank and --frames are numbers from 1 on") }
+        guard (1...4096).contains(rank), (1...1000).contains(frames ?? 1) else {
+            throw ValidationError("--rank is a number from 1 to 4096, --frames one from 1 to 1000")
+        }
         guard size == nil || dimensions != nil else {
-            throw ValidationError("--size is columns and rows, such as 576x320, not \(size ?? "")")
+            throw ValidationError("--size is columns and rows, at most 8192 each, such as 576x320, not \(size ?? "")")
         }
     }
 
@@ -50,10 +53,10 @@ struct ModelsCheckCommand: ParsableCommand {
         let model = try ModelsCommand.set(set, pipelineOptions.reader(), requiresFolders: false)
         let engine = try cache.engine()
         let parts = try ModelPart.allCases.compactMap { part in
-            try model.folders[part].map { try look(at: part, $0, engine, console) }
+            try model.folders[part].map { try look(at: part, $0, of: model, engine, console) }
         }
         let need = memory(model)
-        let problems = parts.flatMap { part in part.problems.map { "\(part.part.rawValue): \($0)" } }
+        let problems = parts.flatMap(\.problems)
         console.result(json ? document(model, parts, need) : text(model, parts, need))
         guard problems.isEmpty else {
             throw CommandFailure(
@@ -62,17 +65,25 @@ struct ModelsCheckCommand: ParsableCommand {
         }
     }
 
-    private func look(at part: ModelPart, _ folder: URL, _ engine: Engine, _ console: Console) throws -> Part {
+    private func look(
+        at part: ModelPart, _ folder: URL, of model: ModelSet, _ engine: Engine, _ console: Console
+    ) throws -> Part {
         var found = Part(part: part, folder: folder)
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: folder.path(percentEncoded: false), isDirectory: &isFolder),
             isFolder.boolValue
         else {
-            found.problems = ["there is no folder \(folder.relativePath)"]
+            found.problems = ["\(part.rawValue): there is no folder \(folder.relativePath)"]
             return found
         }
         found.className = (try? ModelFolder.className(of: folder)) ?? ""
-        found.problems = [.tokenizer, .scheduler].contains(part) ? [] : ModelFolder.check(folder)
+        // What stages ask before they run: each part by itself, and what it promises the others that are there.
+        let there = model.folders.filter {
+            FileManager.default.fileExists(atPath: $0.value.path(percentEncoded: false))
+        }
+        let alone = checkModel(model, parts: [part])
+        let together = alone.isEmpty ? checkModel(model, parts: ModelPart.allCases.filter { there[$0] != nil }) : []
+        found.problems = (alone + together.filter { $0.subject == .model(part) }).map(\.message)
         found.bytes = Self.bytes(of: folder)
         found.digest = try engine.digest(ofPart: folder) { path, bytes in
             if bytes > 1 << 28 { console.note("reading \(path) (\(Readable.bytes(bytes))) for its digest") }
@@ -134,7 +145,8 @@ struct ModelsCheckCommand: ParsableCommand {
     }
 
     private var dimensions: (width: Int, height: Int)? {
-        let sides = (size ?? "").split(separator: "x").map { Int($0) }
+        let sides = (size ?? "").split(separator: "x", omittingEmptySubsequences: false)
+            .map { side in side.allSatisfy(\.isNumber) ? Int(side) : nil }
         guard sides.count == 2, let width = sides[0], let height = sides[1], min(width, height) > 0,
             max(width, height) <= 8192
         else { return nil }

@@ -74,7 +74,15 @@ struct ModelsCommand: ParsableCommand {
 
     /// A set by its name, else by the path of its YAML file or of the folder of that.
     static func set(_ name: String, _ reader: PipelineReader, requiresFolders: Bool = true) throws -> ModelSet {
-        let named = reader.modelFolders.flatMap(sets).first { $0.name == name }?.file
+        let known = reader.modelFolders.flatMap(sets)
+        let named = known.first { $0.name == name }?.file
+        guard named != nil || (!name.isEmpty && FileManager.default.fileExists(atPath: name)) else {
+            let names = known.map(\.name)
+            throw CommandFailure(
+                status: .usage, message: "there is no model set '\(name)', neither by name nor as a file",
+                help: Suggestion.help(name, among: names, all: "sets").first
+                    ?? "`motrans models` lists those that are known")
+        }
         return try reader.modelSet(named ?? URL(filePath: name), named: name, requiresFolders: requiresFolders)
     }
 

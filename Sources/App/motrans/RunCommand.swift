@@ -26,6 +26,12 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "After a failure, go on with all that does not depend on it.")
     var keepGoing = false
     @Flag(name: .shortAndLong, help: "Do the named steps again (all of them, if none is named).") var force = false
+    @Option(
+        help: ArgumentHelp(
+            """
+            How often a training writes down where it is; killed, it goes on there, to the same bytes (default: 60).
+            """, valueName: "seconds"))
+    var checkpointEvery: Double?
     @Flag(help: "Events as JSON Lines on standard output.") var json = false
     @Flag(name: .shortAndLong, help: "No progress; only the result and what went wrong.") var quiet = false
     @Option(
@@ -44,6 +50,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (1...1024).contains(jobs ?? 1) else { throw ValidationError("--jobs takes a number from 1 to 1024") }
+        guard checkpointEvery ?? 0 >= 0 else { throw ValidationError("--checkpoint-every takes a number from 0 on") }
         guard trace != nil || traceSteps == nil else { throw ValidationError("--trace-steps goes with --trace") }
         guard traceSteps ?? 0 >= 0 else { throw ValidationError("--trace-steps takes a number from 0 on") }
         guard trace == nil || !dryRun else { throw ValidationError("--dry-run does nothing that --trace could show") }
@@ -55,7 +62,8 @@ struct RunCommand: AsyncParsableCommand {
         let request = RunRequest(
             steps: steps, force: force ? (steps.isEmpty ? .all : .named) : .none,
             jobs: jobs ?? plan.profile.jobs ?? max(2, ProcessInfo.processInfo.activeProcessorCount),
-            keepsGoing: keepGoing, commandLine: CommandLine.arguments)
+            keepsGoing: keepGoing, commandLine: CommandLine.arguments,
+            checkpointInterval: checkpointEvery ?? 60)
         // Before the store is made.
         try request.check(against: plan)
         if let threads = plan.profile.threads { ThreadPool.setWidth(threads) }

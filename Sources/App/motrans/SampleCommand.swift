@@ -28,7 +28,8 @@ struct SampleCommand: AsyncParsableCommand {
             valueName: "path"))
     var motion: String?
     @Option(help: "How much the motion's LoRA acts.") var motionScale: Double?
-    @Option(help: ArgumentHelp("A LoRA's file, in any spelling; may be given again.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("A LoRA's file in any spelling, or peft's folder; may be given again.", valueName: "path"))
     var lora: [String] = []
     @Option(help: "How much each --lora acts.") var loraScale: Double?
     @Option(help: "What the video should not show.") var negative: String?
@@ -56,10 +57,27 @@ struct SampleCommand: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "No progress; only the result and what went wrong.") var quiet = false
     @OptionGroup var cache: CacheOptions
 
+    /// Settings that have a place of their own on the command line.
+    private static let ownPlaces = [
+        "prompt": "the argument", "seeds": "--seed", "negative-prompt": "--negative", "motion-scale": "--motion-scale",
+        "appearance-scale": "--lora-scale", "guidance": "--guidance", "inference-steps": "--steps", "width": "--width",
+        "height": "--height", "frames": "--frames", "fps": "--fps",
+    ]
+
     func validate() throws {
         guard to.hasSuffix(".mp4") else { throw ValidationError("--to is the name of an mp4, not \(to)") }
-        for setting in settings where setting.prefix(while: { $0 != "=" }).contains(".") {
-            throw ValidationError("--set takes a setting's name here, as in `--set eta=1`, not \(setting)")
+        if let latentsOut {
+            guard latentsOut.hasSuffix(".safetensors") else {
+                throw ValidationError("--latents-out is the name of a safetensors file, not \(latentsOut)")
+            }
+        }
+        for setting in settings {
+            guard let equals = setting.firstIndex(of: "="), !setting[..<equals].contains(".") else {
+                throw ValidationError("--set takes a setting's name and a value, as in `--set eta=1`, not \(setting)")
+            }
+            if let place = Self.ownPlaces[String(setting[..<equals])] {
+                throw ValidationError("\(setting[..<equals]) has a place of its own here: \(place)")
+            }
         }
     }
 
@@ -70,7 +88,7 @@ struct SampleCommand: AsyncParsableCommand {
         let problems = pipeline.check()
         guard problems.isEmpty else { throw PipelineError.invalid(problems) }
         let files = [(to, "videos")] + (latentsOut.map { [($0, "latents")] } ?? [])
-        try refuseToOverwrite(files.map(\.0))
+        try checkTargets(files.map(\.0))
         let engine = try cache.engine()
         let printer = TextRunPrinter(console: Console(), isQuiet: quiet)
         let request = RunRequest(commandLine: CommandLine.arguments)
@@ -91,11 +109,24 @@ struct SampleCommand: AsyncParsableCommand {
         Console().result(file)
     }
 
-    private func refuseToOverwrite(_ files: [String]) throws {
-        guard !replace, let file = files.first(where: { FileManager.default.fileExists(atPath: $0) }) else { return }
-        throw CommandFailure(
-            status: .usage, message: "\(file) is there already; nothing was done",
-            help: "add --replace to write it anew")
+    /// What would only be found wrong when the work is done.
+    private func checkTargets(_ files: [String]) throws {
+        for file in files {
+            var isFolder: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: file, isDirectory: &isFolder) else {
+                try FileManager.default.createDirectory(
+                    at: URL(filePath: file).deletingLastPathComponent(), withIntermediateDirectories: true)
+                continue
+            }
+            guard !isFolder.boolValue else {
+                throw CommandFailure(status: .usage, message: "\(file) is a folder; nothing was done")
+            }
+            guard replace else {
+                throw CommandFailure(
+                    status: .usage, message: "\(file) is there already; nothing was done",
+                    help: "add --replace to write it anew")
+            }
+        }
     }
 
     /// A pipeline of one step.
@@ -132,10 +163,18 @@ struct SampleCommand: AsyncParsableCommand {
         return "{\(isFolder.boolValue ? "files" : "file"): \(quoted(path))}"
     }
 
-    /// JSON's strings are YAML's, with `\/` the one exception that neither needs.
+    /// A YAML text in double quotes that means exactly this: no reference, and no character that YAML does not take.
     private static func quoted(_ text: String) -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .withoutEscapingSlashes
-        return (try? encoder.encode(text)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
+        var quoted = "\""
+        for scalar in text.replacing("${", with: "$${").unicodeScalars {
+            switch scalar {
+            case "\"", "\\": quoted += "\\\(scalar)"
+            case _
+            where scalar.properties.generalCategory == .control || [0x2028, 0x2029, 0xFEFF].contains(scalar.value):
+                quoted += "\\u" + String(format: "%04X", scalar.value)
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted + "\""
     }
 }

@@ -5,13 +5,17 @@ extension Checkpoint {
     ///
     /// Safetensors before PyTorch's own.
     static let fileNames =
-        ["diffusion_pytorch_model", "model", "pytorch_lora_weights", "open_clip_model"].flatMap { stem in
+        ["diffusion_pytorch_model", "model", "pytorch_lora_weights", "adapter_model", "open_clip_model"].flatMap {
+            stem in
             [
                 "\(stem).safetensors", "\(stem).safetensors.index.json", "\(stem).fp16.safetensors",
                 "\(stem).safetensors.index.fp16.json",
             ]
         }
-        + ["diffusion_pytorch_model", "pytorch_model", "pytorch_lora_weights", "open_clip_pytorch_model"].flatMap {
+        + [
+            "diffusion_pytorch_model", "pytorch_model", "pytorch_lora_weights", "adapter_model",
+            "open_clip_pytorch_model",
+        ].flatMap {
             stem in
             ["\(stem).bin", "\(stem).bin.index.json", "\(stem).fp16.bin"]
         }

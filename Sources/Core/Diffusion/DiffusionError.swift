@@ -26,9 +26,10 @@ public enum DiffusionError: Error, Hashable, Sendable, CustomStringConvertible {
         case .badStepCount(let steps, let why): "\(steps) inference steps are not possible: \(why)"
         case .unreadable(let file, let why): "\(file) cannot be read: \(why)"
         case .foreignLoRA(let file, let mismatches, let modules):
-            "\(file) was made for another model: \(mismatches.count) of its \(modules) modules do not fit: "
+            "\(file) does not fit this network, in \(mismatches.count) of its \(modules) modules: "
                 + mismatches.prefix(5).joined(separator: "; ")
-                + (mismatches.count > 5 ? "; and \(mismatches.count - 5) more" : "") + "; train it again on this model"
+                + (mismatches.count > 5 ? "; and \(mismatches.count - 5) more" : "")
+                + "; it was made for another model, or in a way that is not supported"
         case .malformedAdapter(let file, let tensor, let why):
             "\(file): tensor \(tensor) \(why); the file is damaged or was made for another model"
         case .noMotionWord(let prompt, let motion?):

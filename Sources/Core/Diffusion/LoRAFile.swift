@@ -73,6 +73,11 @@ public enum LoRAFile {
         let names = LoRANames(sites: sites)
         var found: [String: [LoRANames.Role: String]] = [:]
         for name in file.names {
+            guard !LoRANames.isOfTextEncoder(name) else {
+                throw DiffusionError.unreadable(
+                    file: path,
+                    why: "tensor \(name) is of a text encoder's LoRA, which is not supported: leave those out")
+            }
             guard let (module, role) = names.parse(name) else {
                 throw DiffusionError.unreadable(file: path, why: "tensor \(name) is not one of a UNet's LoRA")
             }
@@ -94,6 +99,9 @@ public enum LoRAFile {
                 return nil
             }
             let (a, b) = (try factor(down, in: file), try factor(up, in: file))
+            for (name, tensor) in [(down, a), (up, b)] where !tensor.read({ $0.allSatisfy(\.isFinite) }) {
+                throw DiffusionError.unreadable(file: path, why: "tensor \(name) has numbers that are not finite")
+            }
             if let why = site.refuses(down: a.shape, up: b.shape) {
                 mismatches.append("\(site.path) \(why)")
                 return nil
@@ -119,6 +127,9 @@ public enum LoRAFile {
 extension LinearSite {
     /// Why two factors are not of this layer; nil when they are.
     func refuses(down: [Int], up: [Int]) -> String? {
+        guard down.count == 2, up.count == 2 else {
+            return "has factors \(down) and \(up), of a convolution: only linear layers are supported"
+        }
         guard down.count == 2, up.count == 2, down[1] == inputs, up[0] == outputs, down[0] == up[1], down[0] > 0 else {
             return "has factors \(down) and \(up) where the network has [\(outputs), \(inputs)]"
         }

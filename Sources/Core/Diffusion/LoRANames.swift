@@ -25,13 +25,18 @@ struct LoRANames {
             return (joined[module] ?? module, role)
         }
         var path = Substring(name)
-        for prefix in ["base_model.model.", "unet."] where path.hasPrefix(prefix) {
+        for prefix in ["unet.", "base_model.model.", "unet."] where path.hasPrefix(prefix) {
             path = path.dropFirst(prefix.count)
         }
         guard let (stem, role) = Self.split(String(path)) else { return nil }
         guard let processor = stem.range(of: ".processor."), stem.hasSuffix("_lora") else { return (stem, role) }
         let layer = stem[processor.upperBound...].dropLast("_lora".count)
         return (stem[..<processor.lowerBound] + "." + (layer == "to_out" ? "to_out.0" : layer), role)
+    }
+
+    /// Whether a tensor is of a text encoder's LoRA, which other tools put into the same file.
+    static func isOfTextEncoder(_ name: String) -> Bool {
+        ["text_encoder", "lora_te", "te1_", "te2_", "text_model."].contains { name.hasPrefix($0) }
     }
 
     /// A name without its end, which tells the role.

@@ -29,7 +29,14 @@ struct LoRAScale {
         for name in ["alpha_pattern", "use_dora"] where setting(name)?.isSet == true {
             throw DiffusionError.unreadable(file: place, why: "it has `\(name)`, which is not supported")
         }
-        alpha = setting("lora_alpha")?.number
+        if let given = setting("lora_alpha") {
+            guard let number = given.number, number.isFinite else {
+                throw DiffusionError.unreadable(file: place, why: "its `lora_alpha` is not a number")
+            }
+            alpha = number
+        } else {
+            alpha = nil
+        }
         isStabilised = setting("use_rslora")?.isSet ?? false
     }
 

@@ -130,6 +130,11 @@ struct ConfigurationFile {
         if let value = given(key) { throw wrong(key, value, supported) }
     }
 
+    /// Throws when a key has another value than this one (or none).
+    func require(_ key: String, _ only: JSONValue) throws {
+        if let value = given(key), value != only { throw wrong(key, value, only.description) }
+    }
+
     /// The error that a value earns.
     func wrong(_ key: String, _ value: String, _ supported: String) -> ModelsError {
         .unsupported(file: name, key: key, value: value, supported: supported)

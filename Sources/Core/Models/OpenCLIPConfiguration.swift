@@ -15,6 +15,11 @@ extension CLIPTextConfiguration {
         openCLIP file: ConfigurationFile, _ projectionDimension: Int, _ activation: FeedForwardActivation
     ) throws {
         try file.refuse("hf_model_name", supported: "CLIP's own text tower")
+        try file.require([
+            "pool_type": .string("argmax"), "no_causal_mask": .bool(false), "embed_cls": .bool(false),
+            "proj_bias": .bool(false), "no_ln_pre": .bool(false),
+        ])
+        try file.requireOrdinaryLayers()
         hiddenSize = try file.int("width", 512)
         intermediateSize = try file.feedForward(hiddenSize)
         layers = try file.int("layers", 12)
@@ -36,6 +41,11 @@ extension CLIPVisionConfiguration {
         openCLIP file: ConfigurationFile, _ projectionDimension: Int, _ activation: FeedForwardActivation
     ) throws {
         try file.refuse("timm_model_name", supported: "CLIP's own vision transformer")
+        try file.require([
+            "pool_type": .string("tok"), "attentional_pool": .bool(false), "no_ln_pre": .bool(false),
+            "output_tokens": .bool(false),
+        ])
+        try file.requireOrdinaryLayers()
         hiddenSize = try file.int("width", 768)
         intermediateSize = try file.feedForward(hiddenSize)
         layers = try file.int("layers", 12)
@@ -55,6 +65,17 @@ extension CLIPVisionConfiguration {
 }
 
 extension ConfigurationFile {
+    /// Settings that change the numbers and are not modelled: only what a CLIP has is taken.
+    fileprivate func require(_ ordinary: [String: JSONValue]) throws {
+        for (key, value) in ordinary.sorted(by: { $0.key < $1.key }) { try require(key, value) }
+    }
+
+    fileprivate func requireOrdinaryLayers() throws {
+        for key in ["ls_init_value", "norm_kwargs", "act_kwargs", "mlp_act", "block_type", "qk_norm"] {
+            try refuse(key, supported: "none")
+        }
+    }
+
     /// Width inside the feed-forward.
     fileprivate func feedForward(_ width: Int) throws -> Int {
         let ratio = try double("mlp_ratio", 4)

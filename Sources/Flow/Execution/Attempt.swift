@@ -48,6 +48,8 @@ struct Attempt: Sendable {
     let kinds: [StepID: [String: ArtifactKind]]
     let digests: SourceDigests
     let cancellation: CancellationFlag
+    /// Seconds between two checkpoints.
+    let checkpointInterval: Double
     let report: @Sendable (RunEvent) -> Void
 
     /// Makes the attempt and records it, however it ends.
@@ -124,7 +126,7 @@ struct Attempt: Sendable {
             let work = scratch.appending(path: "work")
             try FileManager.default.createDirectory(at: work, withIntermediateDirectories: false)
             report(.phase(step.id, .body))
-            try stage.run(step.settings, context(inputs, outputs, work, log))
+            try stage.run(step.settings, context(id, inputs, outputs, scratch, log))
             if let changed = try digests.changedFile(of: step, in: engine.lineage) {
                 throw ExecutionError.sourceChanged(changed, step: step.id)
             }
@@ -196,19 +198,34 @@ struct Attempt: Sendable {
     }
 
     private func context(
-        _ inputs: [String: [InputArtifact]], _ outputs: [String: OutputFolder], _ work: URL, _ log: AttemptLog
-    ) -> StageContext {
+        _ attempt: AttemptID, _ inputs: [String: [InputArtifact]], _ outputs: [String: OutputFolder], _ scratch: URL,
+        _ log: AttemptLog
+    ) throws -> StageContext {
         let id = step.id
         let handler = AttemptLogHandler(log: log) { [report] level, line in report(.log(id, level, line)) }
+        let logger = Logger(label: id.description, factory: { _ in handler })
         // Only what the key names: a stage cannot read a part that nobody has hashed.
         let model = step.model.map { model in
             ModelSet(name: model.name, folders: model.folders.filter { step.modelParts.contains($0.key) })
         }
         return StageContext(
-            inputs: inputs, element: step.element, model: model, outputs: outputs, scratch: work,
-            log: Logger(label: id.description, factory: { _ in handler }),
+            inputs: inputs, element: step.element, model: model, outputs: outputs,
+            scratch: scratch.appending(path: "work"), checkpoints: try checkpoints(attempt, scratch, logger),
+            log: logger,
             report: { [report] in report(.progress(id, $0)) },
             checkCancellation: { [cancellation] in try cancellation.check() })
+    }
+
+    private func checkpoints(_ attempt: AttemptID, _ scratch: URL, _ log: Logger) throws -> StageCheckpoints {
+        guard let names = try stage.progressSettings(step.settings) else { return .none }
+        var prefix = KeyRecord()
+        for field in key.record.fields where !names.contains(where: { field.path == "settings.\($0)" }) {
+            try prefix.add(field.path, field.value)
+        }
+        return CheckpointKeeper(
+            engine: engine, attempt: attempt, lease: lease, prefix: prefix, scratch: scratch,
+            interval: checkpointInterval, note: { log.notice("\($0)") }
+        ).checkpoints
     }
 
     /// Puts the outputs into the store, all or none, and then the attempt into lineage in one transaction.

@@ -57,10 +57,18 @@ private struct Collector {
         self.date = date
         self.objects = Dictionary(uniqueKeysWithValues: objects.map { ($0.digest, $0) })
         var artifacts: [ArtifactRecord] = []
+        let writers = Dictionary(try reader.checkpoints().map { ($0.artifact, $0.attempt) }) { $1 }
         for artifact in try reader.artifacts() where self.objects[artifact.digest] != nil {
             // What the user supplied is not in the store.
-            guard let maker = try reader.producers(of: artifact.digest).last else { continue }
-            steps[artifact.digest] = maker.attempt.step
+            if let maker = try reader.producers(of: artifact.digest).last {
+                steps[artifact.digest] = maker.attempt.step
+            } else if let writer = try writers[artifact.digest].flatMap({ try reader.attempt($0) }) {
+                steps[artifact.digest] = "\(writer.attempt.step) (checkpoint)"
+                let run = try reader.run(writer.attempt.run)
+                if run?.outcome == .running, run?.run.process.liveness != .dead { inUse.insert(artifact.digest) }
+            } else {
+                continue
+            }
             lastUsed[artifact.digest] = artifact.recorded
             artifacts.append(artifact)
         }

@@ -226,6 +226,7 @@ private struct TreeBuilder {
         facts.append(("started", work.started.formatted(.iso8601)))
         facts.append(("outcome", record.outcome.rawValue))
         facts.append(("cause", work.cause))
+        facts += try continuations(of: record.id).map { ("went on", $0) }
         if !record.usage.kernels.isEmpty { facts.append(("kernels", record.usage.kernels)) }
         if record.usage.threads > 0 { facts.append(("threads", "\(record.usage.threads)")) }
         if let run {
@@ -246,6 +247,21 @@ private struct TreeBuilder {
         return LineageTree.Node(
             kind: .attempt, id: record.id.text, title: title, facts: facts, settings: settings, edges: edges,
             isRepeated: false)
+    }
+
+    /// Which units of an attempt's work came from which attempts before it, back to the first.
+    private func continuations(of attempt: AttemptID) throws -> [String] {
+        try reader.continuations(of: attempt).map { part, done, writer in
+            var chain = "after \(done), from attempt \(writer)"
+            var (writer, seen) = (writer, Set([attempt]))
+            while seen.insert(writer).inserted,
+                let earlier = try reader.continuations(of: writer).first(where: { $0.part == part })
+            {
+                chain += ", which went on after \(earlier.done) from attempt \(earlier.from)"
+                writer = earlier.from
+            }
+            return "\(part) \(chain)"
+        }
     }
 
     private func source(_ entry: Manifest.Entry) throws -> LineageTree.Node {

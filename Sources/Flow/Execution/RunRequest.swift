@@ -26,16 +26,20 @@ public struct RunRequest: Sendable {
     public var keepsGoing: Bool
     /// The words of the command line, for the record.
     public var commandLine: [String]
+    /// Seconds between two checkpoints of a stage that keeps them.
+    public var checkpointInterval: Double
 
     /// All steps, in the ordinary way.
     public init(
-        steps: [String] = [], force: Force = .none, jobs: Int = 1, keepsGoing: Bool = false, commandLine: [String] = []
+        steps: [String] = [], force: Force = .none, jobs: Int = 1, keepsGoing: Bool = false, commandLine: [String] = [],
+        checkpointInterval: Double = 60
     ) {
         self.steps = steps
         self.force = force
         self.jobs = jobs
         self.keepsGoing = keepsGoing
         self.commandLine = commandLine
+        self.checkpointInterval = checkpointInterval
     }
 
     /// Whether the plan has all the steps that are asked for.

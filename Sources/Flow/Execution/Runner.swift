@@ -28,6 +28,7 @@ struct Runner {
     private let planner: Planner
     private let pipeline: String
     private let cancellation: CancellationFlag
+    private let checkpointInterval: Double
     private let report: @Sendable (RunEvent) -> Void
     private let selection: Selection
     private let executor: ComputeExecutor
@@ -58,6 +59,7 @@ struct Runner {
         self.pipeline = pipeline
         self.selection = selection
         self.planner = planner
+        checkpointInterval = request.checkpointInterval
         self.cancellation = cancellation
         self.report = report
         let jobs = max(1, request.jobs)
@@ -172,7 +174,8 @@ struct Runner {
         let kinds = fed.keys.map { feeding in
             (feeding, Dictionary(self.step(selection.node(of: feeding)).outputs.map { ($0.name, $0.kind) }) { $1 })
         }
-        group.addTask(executorPreference: executor) { [engine, run, planner, cancellation, report, leases] in
+        group.addTask(executorPreference: executor) {
+            [engine, run, planner, cancellation, checkpointInterval, report, leases] in
             do {
                 var watch = LeaseWatch()
                 let lease: Lease
@@ -198,7 +201,7 @@ struct Runner {
                 let attempt = Attempt(
                     engine: engine, run: run, step: step, stage: stage, key: key, cause: cause, lease: lease, fed: fed,
                     kinds: Dictionary(uniqueKeysWithValues: kinds), digests: planner.digests,
-                    cancellation: cancellation, report: report)
+                    cancellation: cancellation, checkpointInterval: checkpointInterval, report: report)
                 return .ended(id, attempt.make())
             } catch {
                 return .ended(id, .failed(nil, error: "\(error)", logTail: []))

@@ -217,7 +217,7 @@ extension Database {
     }
 
     /// Records an artifact unless it is known: content never changes under a digest.
-    fileprivate func insert(_ manifest: Manifest, _ digest: Digest, at date: Date) throws {
+    func insert(_ manifest: Manifest, _ digest: Digest, at date: Date) throws {
         try run(
             "INSERT OR IGNORE INTO artifacts (digest, kind, size, attributes, recorded) VALUES (?, ?, ?, ?, ?)",
             [

@@ -17,9 +17,24 @@ struct Schema: Sendable {
         { try $0.execute(sql: version1) },
         { try $0.execute(sql: "ALTER TABLE runs ADD COLUMN environment TEXT NOT NULL DEFAULT '{}'") },
         { try $0.execute(sql: "ALTER TABLE attempts ADD COLUMN setting_places TEXT NOT NULL DEFAULT '{}'") },
+        { try $0.execute(sql: checkpoints) },
     ])
 
     var version: Int { migrations.count }
+
+    private static let checkpoints = """
+        CREATE TABLE checkpoints (
+            prefix TEXT NOT NULL, done INTEGER NOT NULL, artifact TEXT NOT NULL, attempt TEXT NOT NULL,
+            recorded INTEGER NOT NULL,
+            PRIMARY KEY (prefix, done)
+        ) WITHOUT ROWID;
+        CREATE INDEX checkpoints_artifact ON checkpoints (artifact);
+        CREATE TABLE attempt_checkpoints (
+            attempt TEXT NOT NULL REFERENCES attempts (id) ON DELETE CASCADE, part TEXT NOT NULL,
+            done INTEGER NOT NULL, artifact TEXT NOT NULL, writer TEXT NOT NULL,
+            PRIMARY KEY (attempt, part)
+        ) WITHOUT ROWID;
+        """
 
     private static let version1 = """
         CREATE TABLE runs (

@@ -30,6 +30,12 @@ public protocol Stage: Sendable {
     /// The parts of the model set that it reads under these settings; their digests enter the key.
     func modelParts(_ settings: Settings) -> [ModelPart]
 
+    /// The settings that say only how far the work goes, as `steps` of a training: with another value of these it goes on
+    /// from the same checkpoints. Nil when the stage keeps none.
+    ///
+    /// Under the others equal, what is done up to some unit must be the same whatever these say.
+    func progressSettings(_ settings: Settings) -> Set<String>?
+
     /// Looks at all that is already there before anything runs: settings that contradict each other, source files that
     /// are not what they should be, a model folder that lacks a tensor. Finds everything, writes nothing.
     func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem]
@@ -47,6 +53,8 @@ extension Stage {
     public static var declaresOwnPorts: Bool { false }
     /// None, unless a stage says otherwise.
     public func modelParts(_ settings: Settings) -> [ModelPart] { [] }
+    /// No checkpoints, unless a stage says otherwise.
+    public func progressSettings(_ settings: Settings) -> Set<String>? { nil }
     /// Nothing to find, unless a stage says otherwise.
     public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] { [] }
 }

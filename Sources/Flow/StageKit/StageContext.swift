@@ -40,6 +40,8 @@ public struct StageContext: Sendable {
     public let outputs: [String: OutputFolder]
     /// A folder for anything else; gone when the attempt ends.
     public let scratch: URL
+    /// Where the work was when it was last written down.
+    public let checkpoints: StageCheckpoints
     /// Goes into the attempt's log.
     public let log: Logger
     /// Says how far the work is.
@@ -54,7 +56,8 @@ public struct StageContext: Sendable {
     /// A context as it is.
     public init(
         inputs: [String: [InputArtifact]], element: Value?, model: ModelSet?, outputs: [String: OutputFolder],
-        scratch: URL, log: Logger, report: @escaping @Sendable (StageProgress) -> Void,
+        scratch: URL, checkpoints: StageCheckpoints = .none, log: Logger,
+        report: @escaping @Sendable (StageProgress) -> Void,
         checkCancellation: @escaping @Sendable () throws -> Void
     ) {
         self.inputs = inputs
@@ -62,6 +65,7 @@ public struct StageContext: Sendable {
         self.model = model
         self.outputs = outputs
         self.scratch = scratch
+        self.checkpoints = checkpoints
         self.log = log
         self.report = report
         self.checkCancellation = checkCancellation

@@ -26,6 +26,8 @@ public struct StageDescriptor: Sendable {
     public let declaresOwnPorts: Bool
     /// The model parts read under these complete settings.
     public let modelParts: @Sendable (_ settings: [String: Value]) throws -> [ModelPart]
+    /// `Stage.progressSettings` of complete settings.
+    public let progressSettings: @Sendable (_ settings: [String: Value]) throws -> Set<String>?
     /// `Stage.check` on complete settings.
     public let check: @Sendable (_ settings: [String: Value], _ request: StageRequest) throws -> [StageProblem]
     /// `Stage.run` on complete settings.
@@ -39,6 +41,7 @@ extension StageDescriptor {
             kind: S.kind, version: S.version, summary: S.summary, inputs: S.inputs, outputs: S.outputs, pool: S.pool,
             element: S.element, settings: S.Settings.specs, declaresOwnPorts: S.declaresOwnPorts,
             modelParts: { try S().modelParts(S.Settings(complete: $0)) },
+            progressSettings: { try S().progressSettings(S.Settings(complete: $0)) },
             check: { try S().check(S.Settings(complete: $0), $1) },
             run: { try S().run(S.Settings(complete: $0), $1) })
     }

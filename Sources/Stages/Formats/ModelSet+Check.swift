@@ -39,6 +39,13 @@ extension StageRequest {
     /// The factor by which the model's autoencoder shrinks images; nil when its config cannot be read.
     public var spatialFactor: Int? { once("spatial factor") { Formats.spatialFactor(of: model) } }
 
+    /// The channels of the model's latents; nil when its config cannot be read.
+    public var latentChannels: Int? {
+        once("latent channels") {
+            model.flatMap { configuration($0, .vae, AutoencoderKL.Configuration.init(file:)) }?.latentChannels
+        }
+    }
+
     /// The tokenizer of the model's text encoder; nil when it cannot be read.
     public var tokenizer: CLIPTokenizer? { once("tokenizer") { try? model?.tokenizer() } }
 
@@ -149,19 +156,29 @@ public func checkLoRAs(_ request: StageRequest, port: String) -> [StageProblem] 
     // Names and shapes of the network alone: nothing is read.
     let network = Weights(RandomWeights(seed: 0), readsValues: false)
     guard (try? UNet3DConditionModel(unet, network)) != nil else { return [] }
-    let files = sources.flatMap { source in
-        let settings = source.files.first { $0.path == "adapter_config.json" }?.url
-        return source.files.map { (file: $0, settings: settings) }
-    }
-    return files.enumerated().compactMap { index, source in
-        let file = source.file
-        guard LoRAFile.endings.contains(file.url.pathExtension), file.url.lastPathComponent != MotionAdapter.fileName
-        else {
-            return nil
+    var first = 0
+    return sources.flatMap { source -> [StageProblem] in
+        defer { first += source.files.count }
+        let files = Dictionary(source.files.map { ($0.path, $0.url) }) { first, _ in first }
+        if files[MotionAdapter.fileName] != nil, files[LoRAFile.name] == nil { return [] }
+        let chosen = LoRAFiles.choose(from: files)
+        guard !chosen.isEmpty else {
+            return [
+                StageProblem(
+                    .input(port: port, index: first),
+                    "it is not clear which of these \(files.count) files is the LoRA",
+                    help: "name the file itself, or keep one LoRA in a folder, as \(LoRAFile.name)")
+            ]
         }
-        do {
-            _ = try LoRAFile.read(Checkpoint.open(file.url), sites: network.linears, settings: .file(source.settings))
-            return nil
-        } catch { return StageProblem(.input(port: port, index: index), "\(error)") }
+        return chosen.compactMap { url in
+            do {
+                _ = try LoRAFile.read(
+                    Checkpoint.open(url), sites: network.linears, settings: .file(files["adapter_config.json"]))
+                return nil
+            } catch {
+                let index = source.files.firstIndex { $0.url == url } ?? 0
+                return StageProblem(.input(port: port, index: first + index), "\(error)")
+            }
+        }
     }
 }

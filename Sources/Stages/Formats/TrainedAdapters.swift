@@ -38,10 +38,7 @@ public struct SpatialLoRAs {
         func lora(_ url: URL) throws -> LoRA {
             try LoRAFile.read(Checkpoint.open(url), sites: network.linears, settings: artifact.adapterSettings)
         }
-        if let single = artifact.files[LoRAFile.name] { return SpatialLoRAs([try lora(single)]) }
-        var found: [LoRA] = []
-        while let url = artifact.files["\(found.count)/\(LoRAFile.name)"] { found.append(try lora(url)) }
-        if found.isEmpty, let foreign = artifact.onlyWeights { found = [try lora(foreign)] }
+        let found = try LoRAFiles.choose(from: artifact.files).map(lora)
         guard !found.isEmpty else {
             throw FormatError.missingFile(file: LoRAFile.name, kind: artifact.kind.name)
         }
@@ -55,7 +52,8 @@ extension MotionAdapter {
     /// Throws `FormatError` when it has neither file, `DiffusionError` when it was made for another network.
     public static func read(_ artifact: InputArtifact, network: Weights) throws -> MotionAdapter {
         let adapter = artifact.files[MotionAdapter.fileName]
-        let lora = artifact.files[LoRAFile.name] ?? (adapter == nil ? artifact.onlyWeights : nil)
+        let lora =
+            artifact.files[LoRAFile.name] ?? (adapter == nil ? LoRAFiles.choose(from: artifact.files).first : nil)
         guard lora != nil || adapter != nil else {
             throw FormatError.missingFile(file: LoRAFile.name, kind: artifact.kind.name)
         }
@@ -66,10 +64,4 @@ extension MotionAdapter {
 extension InputArtifact {
     /// What was given with a LoRA of peft, and is in the key; what lies beside it otherwise is not looked at.
     fileprivate var adapterSettings: LoRAFile.SettingsSource { .file(files["adapter_config.json"]) }
-
-    /// The file of a LoRA that a user brings from elsewhere under whatever name.
-    fileprivate var onlyWeights: URL? {
-        let weights = files.filter { LoRAFile.endings.contains($0.value.pathExtension) }
-        return weights.count == 1 ? weights.first?.value : nil
-    }
 }

@@ -16,6 +16,12 @@ public struct TrainedGroup {
         set { optimiser.learningRate = newValue }
     }
 
+    /// What its optimiser knows: for checkpoints.
+    var state: AdamW.State {
+        get { optimiser.state }
+        set { optimiser.state = newValue }
+    }
+
     /// A group before its first step.
     ///
     /// - Parameter betas: β₁ and β₂ of AdamW.

@@ -74,8 +74,9 @@ struct MotionTrainer {
 
     /// Trains, and tells how it went.
     mutating func run(_ context: StageContext) throws -> [TrainingRecord.Step] {
-        var record: [TrainingRecord.Step] = []
-        for step in 0..<settings.steps {
+        var resumable = ResumableSteps(context, part: "motion", total: settings.steps)
+        var record = try resumable.restore(&groups)
+        for step in record.count..<settings.steps {
             try context.checkCancellation()
             let span = Trace.unit("training step")
             defer { span.end() }
@@ -94,7 +95,9 @@ struct MotionTrainer {
                     readings: [.init("loss", loss)]
                         + (parts.count > 1 ? parts.map { .init($0.name, $0.value) } : [])))
             if let ratio = levels?.largest { report(ratio, context) }
+            try resumable.keep(groups, record)
         }
+        try resumable.end(groups, record)
         return record
     }
 

@@ -10,7 +10,7 @@ import Tensors
 /// Fine-tuning is `injector: false, enhancer: false` without a spatial LoRA; MotionDirector is that with a spatial LoRA,
 /// `debiased-weight: 1` and `spatial-masking: 0.2`.
 public struct MotionTrainingSettings: StageSettings {
-    @Setting("the word that names the motion; without it the first word in -ing after a form of be, in each prompt")
+    @Setting("the word that names the motion; without it the verb of each prompt")
     var motion: String? = nil
     @Setting("seed of every random draw") var seed = 0
     @Setting("optimiser steps", in: 1...10_000_000) var steps = 600

@@ -19,7 +19,7 @@ public struct MotionTrainingStage: Stage {
     /// Its name in pipeline files.
     public static let kind: StageKind = "motion-training"
     /// Raised whenever equal inputs would give another output.
-    public static let version = 2
+    public static let version = 3
     /// One line for people.
     public static let summary = "train temporal LoRA, appearance injector and motion enhancer: how the clips move"
     /// What it takes.
@@ -89,6 +89,11 @@ public struct MotionTrainingStage: Stage {
                 request.motionWordProblem(in: $0, motion: settings.motion, span: settings.enhanceSpan.span)
             }.map { StageProblem(.input(port: "frames", index: index), $0) }
         }
+    }
+
+    /// More steps go on from the same ones, unless the learning rate follows their number.
+    public func progressSettings(_ settings: Settings) -> Set<String>? {
+        settings.schedule == .constant ? ["steps"] : []
     }
 
     /// Trains and writes.

@@ -31,10 +31,8 @@ struct InitialNoise {
                 throw SamplingError.noNoise(seed: seed)
             }
             let checkpoint = try Checkpoint.open(file)
-            guard let entry = checkpoint.entry("latents"), entry.shape.count == 5, entry.shape[0] == 1, entry.count > 0
-            else {
-                throw FormatError.malformed(
-                    file: file.path(percentEncoded: false), why: "it has no tensor `latents` [1, c, f, h, w]")
+            if let why = Self.problem(checkpoint) {
+                throw FormatError.malformed(file: file.path(percentEncoded: false), why: why)
             }
             let one = Latents.channelsLast(try checkpoint.tensor("latents"))
             if let known = latents.values.first, known.shape != one.shape {
@@ -46,5 +44,34 @@ struct InitialNoise {
         guard let shape = latents.values.first?.shape else { throw SamplingError.noNoise(seed: 1) }
         self.latents = latents
         self.shape = shape
+    }
+
+    /// Why a file is no video's latents; nil when it is.
+    private static func problem(_ file: Checkpoint) -> String? {
+        guard let entry = file.entry("latents") else { return "it has no tensor `latents`" }
+        guard entry.shape.count == 5, entry.shape[0] == 1, entry.count > 0, entry.shape[2] <= 1000 else {
+            return "its `latents` are \(entry.shape), not [1, c, f, h, w] of at most 1000 frames"
+        }
+        guard let values = try? file.tensor("latents"), values.read({ $0.allSatisfy(\.isFinite) }) else {
+            return "its `latents` have numbers that are not finite"
+        }
+        return nil
+    }
+
+    /// What is wrong with files of the user's, before anything runs.
+    static func problems(_ request: StageRequest, seeds: [Int]) -> [StageProblem] {
+        let channels = request.latentChannels
+        return (request.sources["noise"] ?? []).flatMap(\.files).enumerated().compactMap { index, file in
+            func problem(_ why: String) -> StageProblem {
+                StageProblem(.input(port: "noise", index: index), "\(file.url.path(percentEncoded: false)): \(why)")
+            }
+            do {
+                let checkpoint = try Checkpoint.open(file.url)
+                if let why = self.problem(checkpoint) { return problem(why) }
+                let found = checkpoint.entry("latents")?.shape[1] ?? 0
+                guard let channels, found != channels else { return nil }
+                return problem("\(SamplingError.noiseChannels(found: found, expected: channels))")
+            } catch { return StageProblem(.input(port: "noise", index: index), "\(error)") }
+        }
     }
 }

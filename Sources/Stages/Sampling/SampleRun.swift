@@ -39,7 +39,7 @@ struct SampleRun {
         let (conditions, empty) = try conditions(motion)
         let loras = try loras(motion, outline)
         var adapters = try adapters(motion)
-        // In bfloat16 the weights would round most of a LoRA away: there it stays beside them.
+        // Weights of 16 bits would round most of a LoRA away: there it stays beside them.
         let isMerged = settings.precision == .float32
         if !isMerged { adapters.loras = loras }
         var done = 0

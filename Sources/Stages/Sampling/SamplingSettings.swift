@@ -10,7 +10,7 @@ public struct SamplingSettings: StageSettings {
     @Setting("what CLIP-E asks for, for a step without for-each, such as \"a panda\"") var entity: String? = nil
     @Setting("what the video should not show") var negativePrompt = ""
     @Setting(
-        "the word that names the motion; without it the motion adapter's own, else the first word in -ing after a form of be"
+        "the word that names the motion; without it the motion adapter's own, else the prompt's verb"
     )
     var motion: String? = nil
     @Setting("one video for each of these; the numbers that torch draws for the seed", in: 0...4_294_967_295)

@@ -12,7 +12,7 @@ public struct SamplingStage: Stage {
     /// Its name in pipeline files.
     public static let kind: StageKind = "sampling"
     /// Raised whenever equal inputs would give another output.
-    public static let version = 3
+    public static let version = 4
     /// One line for people.
     public static let summary = "make videos of a prompt by DDIM with classifier-free guidance"
     /// What it takes.
@@ -141,6 +141,7 @@ extension SamplingSettings {
                 StageProblem(
                     .setting("enlarge"), "\(SamplingError.tooLarge(width: width * enlarge, height: height * enlarge))"))
         }
+        problems += InitialNoise.problems(request, seeds: seeds)
         for (setting, port, isNeeded) in [
             ("noise-prior", "frames", noisePrior > 0), ("injector", "motion", injector),
             ("injector", "embeddings", injector),

@@ -87,6 +87,9 @@ public struct SpatialLoRATrainingStage: Stage {
         request.checkModel(parts: modelParts(settings)) + betaProblems(settings.betas)
     }
 
+    /// More steps go on from the same ones.
+    public func progressSettings(_ settings: Settings) -> Set<String>? { ["steps"] }
+
     /// Trains and writes.
     public func run(_ settings: Settings, _ context: StageContext) throws {
         guard let model = context.model else { throw FormatError.missingPart(set: "(none)", part: "unet") }
@@ -104,7 +107,7 @@ public struct SpatialLoRATrainingStage: Stage {
                 draws: TrainingDraws(seed: settings.seed, purpose: "spatial-lora-training \(index)"),
                 weightDecay: settings.weightDecay ?? (clips.count == 1 ? 1e-2 : 1e-4))
             let (lora, steps) = try training.run(
-                context, before: index * settings.steps, of: groups.count * settings.steps)
+                context, part: "lora \(index)", before: index * settings.steps, of: groups.count * settings.steps)
             trained.append(lora)
             let folder = SpatialLoRAs.folder(index, of: groups.count)
             try FileManager.default.createDirectory(

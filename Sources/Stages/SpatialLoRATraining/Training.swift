@@ -29,7 +29,7 @@ struct Training {
 
     /// Trains; `before` of `total` steps belong to LoRAs that are done.
     func run(
-        _ context: StageContext, before: Int, of total: Int
+        _ context: StageContext, part: String, before: Int, of total: Int
     ) throws -> (lora: LoRA, steps: [TrainingRecord.Step]) {
         let lora = LoRA(
             targets: LoRATargets.spatial.choose(unet.weights.linears), rank: settings.rank,
@@ -39,8 +39,9 @@ struct Training {
                 lora.variables, learningRate: settings.learningRate, weightDecay: weightDecay, betas: settings.betas,
                 epsilon: settings.epsilon)
         ]
-        var record: [TrainingRecord.Step] = []
-        for step in 0..<settings.steps {
+        var resumable = ResumableSteps(context, part: part, total: settings.steps)
+        var record = try resumable.restore(&groups)
+        for step in record.count..<settings.steps {
             try context.checkCancellation()
             let span = Trace.unit("training step")
             defer { span.end() }
@@ -52,7 +53,9 @@ struct Training {
             record.append(TrainingRecord.Step(clip: clip, timestep: timestep, loss: result.loss))
             context.report(
                 StageProgress(before + step + 1, of: total, unit: "step", readings: [.init("loss", result.loss)]))
+            try resumable.keep(groups, record)
         }
+        try resumable.end(groups, record)
         return (lora, record)
     }
 

@@ -82,7 +82,7 @@ final class StageRoom {
     /// Runs the stage; `cancelAfter` reports it is being cancelled.
     func run(
         _ settings: [String: Value], inputs: [String: InputArtifact] = [:], element: Value? = nil,
-        cancelAfter: Int = .max
+        cancelAfter: Int = .max, checkpoints: StageCheckpoints = .none
     ) throws -> Result {
         runs += 1
         let place = root.appending(path: "run-\(runs)")
@@ -95,6 +95,7 @@ final class StageRoom {
         let progress = Mutex<[StageProgress]>([])
         let context = StageContext(
             inputs: inputs.mapValues { [$0] }, element: element, model: model, outputs: folders, scratch: place,
+            checkpoints: checkpoints,
             log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             report: { reading in progress.withLock { $0.append(reading) } },
             checkCancellation: { if progress.withLock({ $0.count }) >= cancelAfter { throw CancellationError() } })
@@ -106,7 +107,8 @@ final class StageRoom {
         return Result(outputs: outputs, progress: progress.withLock { $0 })
     }
 
-    /// Runs again with other numbers of threads: every output must have the bytes that it had.
+    /// Runs again with other numbers of threads, and as a training that is interrupted after each of its steps: every output
+    /// must have the bytes that it had.
     func expectSame(
         _ result: Result, _ settings: [String: Value], inputs: [String: InputArtifact],
         sourceLocation: SourceLocation = #_sourceLocation
@@ -121,6 +123,22 @@ final class StageRoom {
                     try contents(again.output(port)) == contents(artifact), "\(port), \(threads) threads",
                     sourceLocation: sourceLocation)
             }
+        }
+        guard try descriptor.progressSettings(descriptor.complete(settings)) != nil else { return }
+        let kept = KeptCheckpoints(in: root)
+        for _ in 1..<result.progress.count {
+            // One more step each time, from where the last one was interrupted.
+            #expect(throws: CancellationError.self, sourceLocation: sourceLocation) {
+                try run(settings, inputs: inputs, cancelAfter: 1, checkpoints: kept.checkpoints)
+            }
+        }
+        let last = try run(settings, inputs: inputs, checkpoints: kept.checkpoints)
+        // A step whose preview was interrupted is done again.
+        #expect(last.progress.count < result.progress.count, "it went on", sourceLocation: sourceLocation)
+        for (port, artifact) in result.outputs {
+            #expect(
+                try contents(last.output(port)) == contents(artifact), "\(port), interrupted",
+                sourceLocation: sourceLocation)
         }
     }
 
@@ -162,4 +180,27 @@ final class StageRoom {
 /// The bytes of every file of an artifact.
 func contents(_ artifact: InputArtifact) throws -> [String: Data] {
     try artifact.files.mapValues { try Data(contentsOf: $0) }
+}
+
+/// Checkpoints in a folder, one after every step.
+final class KeptCheckpoints: Sendable {
+    private let root: URL
+    private let kept = Mutex<[String: [(done: Int, folder: URL)]]>([:])
+
+    init(in folder: URL) { root = folder.appending(path: "checkpoints-\(UUID().uuidString)") }
+
+    var checkpoints: StageCheckpoints {
+        StageCheckpoints(
+            latest: { part, most in
+                self.kept.withLock { $0[part]?.last { $0.done <= most } }.map {
+                    .init(done: $0.done, folder: $0.folder)
+                }
+            }, isDue: { true },
+            keep: { part, done, write in
+                let folder = self.root.appending(path: "\(part)-\(done)")
+                try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+                try write(folder)
+                self.kept.withLock { $0[part, default: []].append((done, folder)) }
+            })
+    }
 }

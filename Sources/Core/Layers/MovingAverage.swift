@@ -19,6 +19,13 @@ public struct MovingAverage: Sendable {
         values = parameters.map(\.value)
     }
 
+    /// An average as a checkpoint has it.
+    public init(values: [Tensor], step: Int, decay: Float) {
+        self.values = values
+        self.step = step
+        self.decay = decay
+    }
+
     /// Takes in the parameters after a step; they are the same, in the same order, at every step.
     public mutating func update(with parameters: [Variable]) {
         precondition(parameters.count == values.count, "\(parameters.count) parameters, \(values.count) averages")

@@ -27,9 +27,9 @@ struct CheckpointKeeper: Sendable {
     let note: @Sendable (String) -> Void
     private let kept = Kept()
 
-    /// When the last one was kept, and how many there were.
+    /// When the next one is due, and how many there were.
     private final class Kept: Sendable {
-        let state = Mutex((last: ContinuousClock.now, count: 0))
+        let state = Mutex((next: ContinuousClock.now, count: 0))
     }
 
     init(
@@ -43,12 +43,13 @@ struct CheckpointKeeper: Sendable {
         self.scratch = scratch
         self.interval = interval
         self.note = note
+        kept.state.withLock { $0.next = .now + .seconds(interval) }
     }
 
     /// As a stage sees them.
     var checkpoints: StageCheckpoints {
         StageCheckpoints(
-            latest: latest, isDue: { kept.state.withLock { .now - $0.last >= .seconds(interval) } }, keep: keep)
+            latest: latest, isDue: { kept.state.withLock { .now >= $0.next } }, keep: keep)
     }
 
     private func digest(of part: String) -> Digest { Digest(of: "\(prefix.text)checkpoint = \(part)\n") }
@@ -81,6 +82,7 @@ struct CheckpointKeeper: Sendable {
     }
 
     private func keep(_ part: String, _ done: Int, _ write: (URL) throws -> Void) throws {
+        let start = ContinuousClock.now
         let folder = freshFolder()
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -93,6 +95,8 @@ struct CheckpointKeeper: Sendable {
             checkpoint: artifact.digest, artifact.manifest, of: digest(of: part), done: done, by: attempt, lease: lease)
         // What another attempt has published again since then stays.
         for digest in free { _ = try engine.store.remove(digest, unlessPublishedSince: began) }
-        kept.state.withLock { $0.last = .now }
+        // Large ones more rarely: they shall not take more than a twentieth of the time.
+        let pause = interval > 0 ? max(.seconds(interval), (ContinuousClock.now - start) * 20) : .zero
+        kept.state.withLock { $0.next = .now + pause }
     }
 }

@@ -58,6 +58,9 @@ public struct AutoencoderTrainingStage: Stage {
     /// The stage.
     public init() {}
 
+    /// The learning rate follows the number of steps, so none of them is left out.
+    public func progressSettings(_ settings: Settings) -> Set<String>? { [] }
+
     /// Channels that group normalisation cannot split, and more levels than the smallest frames can be halved.
     public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
         guard (1...6).contains(settings.channels.count) else {

@@ -38,6 +38,9 @@ public struct CLIPTrainingStage: Stage {
     /// The stage.
     public init() {}
 
+    /// The learning rate follows the number of steps, so none of them is left out.
+    public func progressSettings(_ settings: Settings) -> Set<String>? { [] }
+
     /// Steps that are not whole groups.
     public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
         [("batch", settings.batch), ("window-batch", settings.windowBatch)].compactMap { name, count in

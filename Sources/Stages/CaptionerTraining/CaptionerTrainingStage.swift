@@ -40,6 +40,9 @@ public struct CaptionerTrainingStage: Stage {
     /// The stage.
     public init() {}
 
+    /// The learning rate follows the number of steps, so none of them is left out.
+    public func progressSettings(_ settings: Settings) -> Set<String>? { [] }
+
     /// Sizes that are not those of a decoder, and chats that are not the same for every picture.
     public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
         var problems: [StageProblem] = []

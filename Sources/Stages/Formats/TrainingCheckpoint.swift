@@ -17,6 +17,14 @@ public enum TrainingCheckpoint {
     ///
     /// Throws what the disk throws.
     public static func write(_ groups: [TrainedGroup], record: [TrainingRecord.Step], to folder: URL) throws {
+        try write(groups, to: folder)
+        try JSONFile.write(record, to: folder.appending(path: steps))
+    }
+
+    /// Writes weights and moments alone.
+    ///
+    /// Throws what the disk throws.
+    public static func write(_ groups: [TrainedGroup], to folder: URL) throws {
         var tensors: [String: Tensor] = [:]
         for (index, group) in groups.enumerated() {
             for (name, list) in [
@@ -27,13 +35,22 @@ public enum TrainingCheckpoint {
         }
         let done = Dictionary(uniqueKeysWithValues: groups.enumerated().map { ("\($0)", "\($1.state.step)") })
         try SafetensorsFile.write(tensors, metadata: done, to: folder.appending(path: state))
-        try JSONFile.write(record, to: folder.appending(path: steps))
     }
 
     /// Puts the groups where they were, and gives the record of the steps before.
     ///
     /// Throws `FormatError.malformed` when the file is of another training, with nothing changed.
     public static func read(_ folder: URL, into groups: inout [TrainedGroup]) throws -> [TrainingRecord.Step] {
+        let record = try JSONDecoder().decode(
+            [TrainingRecord.Step].self, from: Data(contentsOf: folder.appending(path: steps)))
+        try readGroups(folder, into: &groups)
+        return record
+    }
+
+    /// Puts the groups where they were.
+    ///
+    /// Throws `FormatError.malformed` when the file is of another training, with nothing changed.
+    public static func readGroups(_ folder: URL, into groups: inout [TrainedGroup]) throws {
         let file = try Checkpoint.open(folder.appending(path: state))
         func tensor(_ name: String, like shape: [Int]) throws -> Tensor {
             guard file.entry(name)?.shape == shape else {
@@ -55,13 +72,10 @@ public enum TrainingCheckpoint {
                 state: AdamW.State(step: done, means: try all("mean"), squares: try all("square"))
             )
         }
-        let record = try JSONDecoder().decode(
-            [TrainingRecord.Step].self, from: Data(contentsOf: folder.appending(path: steps)))
         for (index, (weights, state)) in restored.enumerated() {
             for (variable, weight) in zip(groups[index].variables, weights) { variable.assign(weight) }
             groups[index].state = state
         }
-        return record
     }
 }
 

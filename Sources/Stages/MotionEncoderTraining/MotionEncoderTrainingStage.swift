@@ -55,6 +55,9 @@ public struct MotionEncoderTrainingStage: Stage {
     /// The stage.
     public init() {}
 
+    /// The learning rate follows the number of steps, so none of them is left out.
+    public func progressSettings(_ settings: Settings) -> Set<String>? { [] }
+
     /// Trains, measures and writes.
     public func run(_ settings: Settings, _ context: StageContext) throws {
         let videos = try SceneVideos.read(context.input("scenes"))

@@ -2,7 +2,7 @@ import Foundation
 public import StageKit
 
 /// How a loss went, step by step: a table for programs and a drawing for people.
-public struct LossCurve: Sendable {
+public struct LossCurve: Codable, Sendable {
     /// The loss of each step.
     public private(set) var losses: [Double] = []
     /// The loss, smoothed over about thirty steps.

@@ -1,5 +1,5 @@
 public import Autograd
-import Foundation
+public import Foundation
 public import Formats
 public import Layers
 public import StageKit
@@ -94,14 +94,16 @@ public struct Pretraining {
     /// - Parameters:
     ///   - objective: of a step, from 0, with its own generator.
     ///   - interval: steps between previews, 0 for none.
+    ///   - memory: what the stage remembers of its previews, for checkpoints: written, and read back.
     ///   - preview: called with the number of steps done, while the networks have the averages.
     /// Throws `TrainingError.diverged`, `CancellationError`, and what the closures throw.
     public mutating func run(
         _ context: StageContext, previewEvery interval: Int = 0,
+        memory: (write: () throws -> Data, read: (Data) throws -> Void) = ({ Data() }, { _ in }),
         objective: (_ step: Int, _ generator: inout Generator) throws -> Objective,
         preview: (_ step: Int) throws -> Void = { _ in }
     ) throws {
-        for step in 0..<recipe.steps {
+        for step in try restored(context, memory.read)..<recipe.steps {
             try context.checkCancellation()
             let span = Trace.unit("training step")
             defer { span.end() }
@@ -120,9 +122,26 @@ public struct Pretraining {
             if interval > 0, (step + 1) % interval == 0, step + 1 < recipe.steps {
                 try withAverages { try preview(step + 1) }
             }
+            guard context.checkpoints.isDue(), step + 1 < recipe.steps else { continue }
+            try context.checkpoints.keep(Self.part, step + 1) { folder in
+                try PretrainingCheckpoint(folder: folder).write(
+                    groups, average, curve, memory: memory.write(), outputs: context.outputs)
+            }
         }
         for (variable, value) in zip(variables, average.values) { variable.assign(value) }
         try preview(recipe.steps)
+    }
+
+    private static let part = "pretraining"
+
+    /// Goes back to the furthest checkpoint; gives the number of steps that are done.
+    private mutating func restored(_ context: StageContext, _ remember: (Data) throws -> Void) throws -> Int {
+        guard let checkpoint = try context.checkpoints.latest(Self.part, recipe.steps) else { return 0 }
+        let (curve, memory) = try PretrainingCheckpoint(folder: checkpoint.folder)
+            .read(into: &groups, &average, outputs: context.outputs)
+        self.curve = curve
+        try remember(memory)
+        return checkpoint.done
     }
 
     private func withAverages(_ body: () throws -> Void) rethrows {

@@ -70,8 +70,8 @@ struct Preview {
 }
 
 /// What a judge, which was not trained, sees in samples of a training: how far the network obeys its captions.
-struct JudgedSamples {
-    private struct Line {
+struct JudgedSamples: Codable {
+    private struct Line: Codable {
         let step: Int
         let place: Double
         let colour: Double
@@ -81,6 +81,10 @@ struct JudgedSamples {
 
     private let judge = Judge()
     private var lines: [Line] = []
+
+    private enum CodingKeys: CodingKey { case lines }
+
+    init() {}
 
     mutating func append(step: Int, _ samples: [(scene: Scene, frames: Frames)]) {
         let isVideo = samples.allSatisfy { $0.frames.count > 1 }

@@ -44,6 +44,9 @@ public struct UNetTrainingStage: Stage {
     /// The stage.
     public init() {}
 
+    /// The learning rate follows the number of steps, so none of them is left out.
+    public func progressSettings(_ settings: Settings) -> Set<String>? { [] }
+
     /// No channels, and those that norms or heads cannot split.
     public func check(_ settings: Settings, _ request: StageRequest) -> [StageProblem] {
         guard !settings.channels.isEmpty else {
@@ -91,7 +94,13 @@ public struct UNetTrainingStage: Stage {
         }
         let report = context.output("report")
         var judged = JudgedSamples()
-        try training.run(context, previewEvery: autoencoder == nil ? 0 : settings.previewEvery) { _, generator in
+        let memory = (
+            write: { try JSONEncoder().encode(judged) },
+            read: { judged = try JSONDecoder().decode(JudgedSamples.self, from: $0) }
+        )
+        try training.run(
+            context, previewEvery: autoencoder == nil ? 0 : settings.previewEvery, memory: memory
+        ) { _, generator in
             let isImage = settings.phase == .image
             let seesFrames = isImage || generator.chance(settings.frameShare)
             let batch =

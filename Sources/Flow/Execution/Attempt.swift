@@ -50,6 +50,8 @@ struct Attempt: Sendable {
     let cancellation: CancellationFlag
     /// Seconds between two checkpoints.
     let checkpointInterval: Double
+    /// Whether it may go on from a checkpoint; what is forced is done anew.
+    let mayResume: Bool
     let report: @Sendable (RunEvent) -> Void
 
     /// Makes the attempt and records it, however it ends.
@@ -224,7 +226,7 @@ struct Attempt: Sendable {
         }
         return CheckpointKeeper(
             engine: engine, attempt: attempt, lease: lease, prefix: prefix, scratch: scratch,
-            interval: checkpointInterval, note: { log.notice("\($0)") }
+            interval: checkpointInterval, mayResume: mayResume, note: { log.notice("\($0)") }
         ).checkpoints
     }
 

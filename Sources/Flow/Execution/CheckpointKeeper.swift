@@ -23,6 +23,8 @@ struct CheckpointKeeper: Sendable {
     let scratch: URL
     /// Seconds between two.
     let interval: Double
+    /// Whether one that is there may be used.
+    let mayResume: Bool
     /// Tells people.
     let note: @Sendable (String) -> Void
     private let kept = Kept()
@@ -34,7 +36,7 @@ struct CheckpointKeeper: Sendable {
 
     init(
         engine: Engine, attempt: AttemptID, lease: Lease, prefix: KeyRecord, scratch: URL, interval: Double,
-        note: @escaping @Sendable (String) -> Void
+        mayResume: Bool, note: @escaping @Sendable (String) -> Void
     ) {
         self.engine = engine
         self.attempt = attempt
@@ -42,6 +44,7 @@ struct CheckpointKeeper: Sendable {
         self.prefix = prefix
         self.scratch = scratch
         self.interval = interval
+        self.mayResume = mayResume
         self.note = note
         kept.state.withLock { $0.next = .now + .seconds(interval) }
     }
@@ -64,6 +67,7 @@ struct CheckpointKeeper: Sendable {
 
     /// The furthest that can be had; what is damaged or gone is forgotten, and the one before it taken.
     private func latest(_ part: String, most: Int) throws -> StageCheckpoints.Checkpoint? {
+        guard mayResume else { return nil }
         for record in try engine.lineage.read({ try $0.checkpoints(of: digest(of: part)) }) where record.done <= most {
             let folder = freshFolder()
             do throws(StorageError) {

@@ -201,7 +201,8 @@ struct Runner {
                 let attempt = Attempt(
                     engine: engine, run: run, step: step, stage: stage, key: key, cause: cause, lease: lease, fed: fed,
                     kinds: Dictionary(uniqueKeysWithValues: kinds), digests: planner.digests,
-                    cancellation: cancellation, checkpointInterval: checkpointInterval, report: report)
+                    cancellation: cancellation, checkpointInterval: checkpointInterval, mayResume: mayReuse,
+                    report: report)
                 return .ended(id, attempt.make())
             } catch {
                 return .ended(id, .failed(nil, error: "\(error)", logTail: []))

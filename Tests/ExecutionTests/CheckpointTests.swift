@@ -70,13 +70,54 @@ struct CheckpointTests {
         let third = count()
         #expect(try await bench.run([.step("a", "grow", text: "11")], request).report.outcome == .succeeded)
         #expect(third.state.withLock { $0 } == (8, 11))
-        let shorter = count()
+        #expect(try records().map(\.done) == [11], "of finished work the last is kept")
+        let shorter = count(dyingAfter: 7)
+        _ = try await bench.run([.step("a", "grow", text: "9")], request)
+        #expect(shorter.state.withLock { $0 } == (0, 7), "what is kept is beyond it")
+        let resumed = count()
         #expect(try await bench.run([.step("a", "grow", text: "9")], request).report.outcome == .succeeded)
-        #expect(shorter.state.withLock { $0 } == (0, 9), "10 and 11 are kept, and are beyond it")
+        #expect(resumed.state.withLock { $0 } == (7, 9))
+        // Checkpoints, outputs and their manifests: nothing else is left of all this.
+        let outputs = try bench.lineage.read { try $0.artifacts() }.count { $0.manifest.kind == .file }
+        let objects = try bench.lineage.read { try $0.artifacts() }.flatMap {
+            [$0.digest] + $0.manifest.entries.map(\.digest)
+        }
+        #expect(outputs == 3)
+        #expect(try Set(bench.store.allObjects().map(\.digest)) == Set(objects))
         let other = count()
         let source = try bench.source("x", "x")
         _ = try await bench.run([.step("a", "grow", text: "3", sources: [source])], request)
         #expect(other.state.withLock { $0 } == (0, 3))
+    }
+
+    @Test("what was made of a file that changed meanwhile is not kept, and is not gone on from")
+    func changedSource() async throws {
+        let source = try bench.source("x", "before")
+        let file = bench.folder.appending(path: "x")
+        bench.setBody(of: "grow") { context, _ in
+            #expect(try context.checkpoints.latest("count", 9) == nil)
+            // Another text, long enough after the first that the change shows.
+            try "after it".write(to: file, atomically: true, encoding: .utf8)
+            try context.checkpoints.keep("count", 5) {
+                try "5".write(to: $0.appending(path: "count"), atomically: true, encoding: .utf8)
+            }
+            Issue.record("kept")
+        }
+        let (report, _) = try await bench.run([.step("a", "grow", text: "8", sources: [source])], request)
+        #expect(report.outcome == .failed)
+        #expect(try records().isEmpty)
+    }
+
+    @Test("work on other kernels does not go on from these")
+    func otherKernels() async throws {
+        _ = count(dyingAfter: 5)
+        _ = try await bench.run([.step("a", "grow", text: "8")], request)
+        let diary = count()
+        let other = Engine(
+            stages: bench.engine().stages, store: bench.store, lineage: bench.lineage, version: "test",
+            facts: ["kernels": "others"])
+        let report = try await other.run(Workbench.plan([.step("a", "grow", text: "8")]), request) { _ in }
+        #expect(report.outcome == .succeeded && diary.state.withLock { $0 } == (0, 8))
     }
 
     @Test("what is not due is not kept, and a stage without progress settings keeps nothing")
@@ -108,8 +149,32 @@ struct CheckpointTests {
         let (report, events) = try await bench.run([.step("a", "grow", text: "8")], request)
         #expect(report.outcome == .succeeded && diary.state.withLock { $0 } == (4, 8))
         let notes = events.compactMap { if case .log(_, _, let line) = $0 { line } else { String?.none } }
-        #expect(notes.count == 2 && notes[0].hasPrefix("the checkpoint after 5 cannot be used"))
-        #expect(notes[0].hasSuffix("the one before it is taken"))
+        #expect(notes.count == 2 && notes[0].hasPrefix("the checkpoint after 5 cannot be used, and is left out: "))
+    }
+
+    @Test("a checkpoint that cannot be written is told, and the work goes on")
+    func unwritable() async throws {
+        struct Full: Error, CustomStringConvertible { let description = "the disk is full" }
+        bench.setBody(of: "grow") { context, _ in
+            try context.checkpoints.keep("x", 7) { _ in throw Full() }
+            try "x".write(to: context.output("out").file("out.txt"), atomically: true, encoding: .utf8)
+        }
+        let (report, events) = try await bench.run([.step("a", "grow", text: "8")], request)
+        #expect(report.outcome == .succeeded)
+        let notes = events.compactMap { if case .log(_, _, let line) = $0 { line } else { String?.none } }
+        #expect(notes == ["there is no checkpoint after 7: the disk is full; the work goes on"])
+        #expect(try records().isEmpty)
+    }
+
+    @Test("what is forced is done anew, whatever is kept")
+    func forced() async throws {
+        _ = count(dyingAfter: 5)
+        _ = try await bench.run([.step("a", "grow", text: "8")], request)
+        let diary = count()
+        var again = request
+        again.force = .all
+        #expect(try await bench.run([.step("a", "grow", text: "8")], again).report.outcome == .succeeded)
+        #expect(diary.state.withLock { $0 } == (0, 8))
     }
 
     @Test("gc leaves the checkpoints of work that goes on, and takes those of work that does not when it may")

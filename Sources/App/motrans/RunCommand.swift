@@ -50,7 +50,9 @@ struct RunCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (1...1024).contains(jobs ?? 1) else { throw ValidationError("--jobs takes a number from 1 to 1024") }
-        guard checkpointEvery ?? 0 >= 0 else { throw ValidationError("--checkpoint-every takes a number from 0 on") }
+        guard (0...31_536_000).contains(checkpointEvery ?? 0) else {
+            throw ValidationError("--checkpoint-every takes seconds, from 0 to a year's")
+        }
         guard trace != nil || traceSteps == nil else { throw ValidationError("--trace-steps goes with --trace") }
         guard traceSteps ?? 0 >= 0 else { throw ValidationError("--trace-steps takes a number from 0 on") }
         guard trace == nil || !dryRun else { throw ValidationError("--dry-run does nothing that --trace could show") }

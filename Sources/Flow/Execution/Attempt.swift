@@ -128,12 +128,15 @@ struct Attempt: Sendable {
             let work = scratch.appending(path: "work")
             try FileManager.default.createDirectory(at: work, withIntermediateDirectories: false)
             report(.phase(step.id, .body))
-            try stage.run(step.settings, context(id, inputs, outputs, scratch, log))
-            if let changed = try digests.changedFile(of: step, in: engine.lineage) {
-                throw ExecutionError.sourceChanged(changed, step: step.id)
-            }
+            let logger = logger(log)
+            let keeper = try keeper(id, scratch, logger)
+            try stage.run(step.settings, context(inputs, outputs, scratch, keeper?.checkpoints ?? .none, logger))
+            try checkSources()
             report(.phase(step.id, .publication))
-            return try publish(id, outputs, log, meter)
+            let end = try publish(id, outputs, log, meter)
+            // Whatever becomes of them: the result is there.
+            try? keeper?.finish(isComplete: stage.progressSettings(step.settings)?.isEmpty ?? true)
+            return end
         } catch LineageError.leaseLost {
             return close(id, .abandoned, error: "another process took the work over", log, meter) ?? .superseded
         } catch  where cancellation.isSet || error is CancellationError {
@@ -199,35 +202,45 @@ struct Attempt: Sendable {
         return outputs
     }
 
-    private func context(
-        _ attempt: AttemptID, _ inputs: [String: [InputArtifact]], _ outputs: [String: OutputFolder], _ scratch: URL,
-        _ log: AttemptLog
-    ) throws -> StageContext {
+    private func logger(_ log: AttemptLog) -> Logger {
         let id = step.id
         let handler = AttemptLogHandler(log: log) { [report] level, line in report(.log(id, level, line)) }
-        let logger = Logger(label: id.description, factory: { _ in handler })
+        return Logger(label: id.description, factory: { _ in handler })
+    }
+
+    private func context(
+        _ inputs: [String: [InputArtifact]], _ outputs: [String: OutputFolder], _ scratch: URL,
+        _ checkpoints: StageCheckpoints, _ log: Logger
+    ) -> StageContext {
+        let id = step.id
         // Only what the key names: a stage cannot read a part that nobody has hashed.
         let model = step.model.map { model in
             ModelSet(name: model.name, folders: model.folders.filter { step.modelParts.contains($0.key) })
         }
         return StageContext(
             inputs: inputs, element: step.element, model: model, outputs: outputs,
-            scratch: scratch.appending(path: "work"), checkpoints: try checkpoints(attempt, scratch, logger),
-            log: logger,
+            scratch: scratch.appending(path: "work"), checkpoints: checkpoints, log: log,
             report: { [report] in report(.progress(id, $0)) },
             checkCancellation: { [cancellation] in try cancellation.check() })
     }
 
-    private func checkpoints(_ attempt: AttemptID, _ scratch: URL, _ log: Logger) throws -> StageCheckpoints {
-        guard let names = try stage.progressSettings(step.settings) else { return .none }
+    /// What keeps the checkpoints of a stage that has some; nil for one that has none, and for what is forced: that is done
+    /// anew, and its checkpoints would stand in for those of the result that is known.
+    private func keeper(_ attempt: AttemptID, _ scratch: URL, _ log: Logger) throws -> CheckpointKeeper? {
+        guard mayResume, let names = try stage.progressSettings(step.settings) else { return nil }
         var prefix = KeyRecord()
         for field in key.record.fields where !names.contains(where: { field.path == "settings.\($0)" }) {
             try prefix.add(field.path, field.value)
         }
         return CheckpointKeeper(
             engine: engine, attempt: attempt, lease: lease, prefix: prefix, scratch: scratch,
-            interval: checkpointInterval, mayResume: mayResume, note: { log.notice("\($0)") }
-        ).checkpoints
+            interval: checkpointInterval, checkSources: checkSources, note: { log.notice("\($0)") })
+    }
+
+    private func checkSources() throws {
+        if let changed = try digests.changedFile(of: step, in: engine.lineage) {
+            throw ExecutionError.sourceChanged(changed, step: step.id)
+        }
     }
 
     /// Puts the outputs into the store, all or none, and then the attempt into lineage in one transaction.

@@ -23,20 +23,20 @@ struct CheckpointKeeper: Sendable {
     let scratch: URL
     /// Seconds between two.
     let interval: Double
-    /// Whether one that is there may be used.
-    let mayResume: Bool
+    /// Throws when a file of the user's is not any more what the key says: what was made of it must not be kept.
+    let checkSources: @Sendable () throws -> Void
     /// Tells people.
     let note: @Sendable (String) -> Void
     private let kept = Kept()
 
-    /// When the next one is due, and how many there were.
+    /// When the next one is due, how many there were, and of which parts.
     private final class Kept: Sendable {
-        let state = Mutex((next: ContinuousClock.now, count: 0))
+        let state = Mutex((next: ContinuousClock.now, count: 0, parts: Set<String>()))
     }
 
     init(
         engine: Engine, attempt: AttemptID, lease: Lease, prefix: KeyRecord, scratch: URL, interval: Double,
-        mayResume: Bool, note: @escaping @Sendable (String) -> Void
+        checkSources: @escaping @Sendable () throws -> Void, note: @escaping @Sendable (String) -> Void
     ) {
         self.engine = engine
         self.attempt = attempt
@@ -44,7 +44,7 @@ struct CheckpointKeeper: Sendable {
         self.prefix = prefix
         self.scratch = scratch
         self.interval = interval
-        self.mayResume = mayResume
+        self.checkSources = checkSources
         self.note = note
         kept.state.withLock { $0.next = .now + .seconds(interval) }
     }
@@ -55,7 +55,14 @@ struct CheckpointKeeper: Sendable {
             latest: latest, isDue: { kept.state.withLock { .now >= $0.next } }, keep: keep)
     }
 
-    private func digest(of part: String) -> Digest { Digest(of: "\(prefix.text)checkpoint = \(part)\n") }
+    /// Raised when what stages write down changes: old checkpoints are then never taken for new ones.
+    private static let format = 1
+
+    /// The kernels are part of it, unlike of keys: work that went on with others would be what no processor gives.
+    private func digest(of part: String) -> Digest {
+        let kernels = engine.facts["kernels"] ?? ""
+        return Digest(of: "\(prefix.text)checkpoint = \(part)\nformat = \(Self.format)\nkernels = \(kernels)\n")
+    }
 
     private func freshFolder() -> URL {
         let number = kept.state.withLock { state in
@@ -67,15 +74,15 @@ struct CheckpointKeeper: Sendable {
 
     /// The furthest that can be had; what is damaged or gone is forgotten, and the one before it taken.
     private func latest(_ part: String, most: Int) throws -> StageCheckpoints.Checkpoint? {
-        guard mayResume else { return nil }
+        kept.state.withLock { _ = $0.parts.insert(part) }
         for record in try engine.lineage.read({ try $0.checkpoints(of: digest(of: part)) }) where record.done <= most {
             let folder = freshFolder()
             do throws(StorageError) {
                 try engine.store.restore(record.artifact, to: folder)
             } catch {
                 guard error.isLoss else { throw error }
-                note("the checkpoint after \(record.done) cannot be used (\(error)); the one before it is taken")
-                _ = try engine.lineage.drop(record)
+                note("the checkpoint after \(record.done) cannot be used, and is left out: \(error)")
+                for digest in try engine.lineage.drop(record) { _ = try? engine.store.remove(digest) }
                 continue
             }
             try engine.lineage.record(attempt, wentOnFrom: record, part: part)
@@ -85,12 +92,34 @@ struct CheckpointKeeper: Sendable {
         return nil
     }
 
+    /// Keeps one, or tells why not: work that goes well does not end because it could not be written down. Only a lease
+    /// that was lost ends it.
     private func keep(_ part: String, _ done: Int, _ write: (URL) throws -> Void) throws {
         let start = ContinuousClock.now
         let folder = freshFolder()
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        try write(folder)
+        do {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            try write(folder)
+            try publish(folder, part, done)
+        } catch LineageError.leaseLost(let key) {
+            throw LineageError.leaseLost(key: key)
+        } catch let error as ExecutionError {
+            // A source that changed.
+            throw error
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            note("there is no checkpoint after \(done): \(error); the work goes on")
+        }
+        // Large ones more rarely: they shall not take more than a twentieth of the time.
+        let pause = interval > 0 ? max(.seconds(interval), (ContinuousClock.now - start) * 20) : .zero
+        kept.state.withLock { $0.next = .now + pause }
+    }
+
+    private func publish(_ folder: URL, _ part: String, _ done: Int) throws {
+        try checkSources()
+        kept.state.withLock { _ = $0.parts.insert(part) }
         let began = Date()
         var batch = engine.store.batch()
         let artifact = try batch.add(folder: folder, kind: Self.kind)
@@ -99,8 +128,15 @@ struct CheckpointKeeper: Sendable {
             checkpoint: artifact.digest, artifact.manifest, of: digest(of: part), done: done, by: attempt, lease: lease)
         // What another attempt has published again since then stays.
         for digest in free { _ = try engine.store.remove(digest, unlessPublishedSince: began) }
-        // Large ones more rarely: they shall not take more than a twentieth of the time.
-        let pause = interval > 0 ? max(.seconds(interval), (ContinuousClock.now - start) * 20) : .zero
-        kept.state.withLock { $0.next = .now + pause }
+    }
+
+    /// After success: of work that can go no further nothing need be kept, of other work the last.
+    func finish(isComplete: Bool) throws {
+        for part in kept.state.withLock({ $0.parts }) {
+            let records = try engine.lineage.read { try $0.checkpoints(of: digest(of: part)) }
+            for record in records.dropFirst(isComplete ? 0 : 1) {
+                for digest in try engine.lineage.drop(record) { _ = try engine.store.remove(digest) }
+            }
+        }
     }
 }

@@ -31,6 +31,10 @@ extension Engine {
                     digest: object.digest, bytes: object.bytes,
                     reason: object.isOrphan ? "no artifact needs it" : "gc", date: plan.date)
             })
+        let evicted = Set(plan.evicted.filter { $0.kind == CheckpointKeeper.kind }.map(\.digest))
+        for checkpoint in try lineage.read({ try $0.checkpoints() }) where evicted.contains(checkpoint.artifact) {
+            _ = try lineage.drop(checkpoint)
+        }
         return try plan.objects.reduce(0) { freed, object in
             try freed + store.remove(object.digest, unlessPublishedSince: plan.date - 0.01)
         }
@@ -82,7 +86,13 @@ private struct Collector {
         var kept: [String: Int] = [:]
         for run in try reader.runs(limit: 100_000) {
             let used = try reader.artifacts(ofRuns: [run.id])
-            if run.outcome == .running, run.run.process.liveness != .dead { inUse.formUnion(used) }
+            if run.outcome == .running, run.run.process.liveness != .dead {
+                inUse.formUnion(used)
+                // What attempts of it went on from, until they have written their own.
+                for attempt in try reader.attempts(of: run.id) {
+                    inUse.formUnion(try reader.continuations(of: attempt.id).map(\.artifact))
+                }
+            }
             let isRecent = kept[run.run.pipeline, default: 0] < policy.keepRuns ?? 1
             kept[run.run.pipeline, default: 0] += 1
             for digest in used {

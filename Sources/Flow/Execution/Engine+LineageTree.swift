@@ -251,7 +251,7 @@ private struct TreeBuilder {
 
     /// Which units of an attempt's work came from which attempts before it, back to the first.
     private func continuations(of attempt: AttemptID) throws -> [String] {
-        try reader.continuations(of: attempt).map { part, done, writer in
+        try reader.continuations(of: attempt).map { part, done, writer, _ in
             var chain = "after \(done), from attempt \(writer)"
             var (writer, seen) = (writer, Set([attempt]))
             while seen.insert(writer).inserted,

@@ -17,7 +17,7 @@ public struct CheckpointRecord: Hashable, Sendable {
 }
 
 extension LineageDatabase {
-    /// How many checkpoints of the same work are kept: the newest, and one for the case that it is damaged.
+    /// How many checkpoints of the same work are kept: the last one written, and one for the case that it is damaged.
     static let keptCheckpoints = 2
 
     /// Records a checkpoint whose objects are in the store, and that its attempt still holds its lease.
@@ -37,8 +37,8 @@ extension LineageDatabase {
                 """,
                 [prefix.hex, done, artifact.hex, attempt.text, date.milliseconds])
             let old = try database.rows(
-                "SELECT * FROM checkpoints WHERE prefix = ? ORDER BY done DESC LIMIT -1 OFFSET ?",
-                [prefix.hex, Self.keptCheckpoints])
+                "SELECT * FROM checkpoints WHERE prefix = ? ORDER BY recorded DESC, done = ? DESC, done DESC LIMIT -1 OFFSET ?",
+                [prefix.hex, done, Self.keptCheckpoints])
             var free: [Digest] = []
             for row in old { free += try database.drop(row.checkpoint()) }
             return free
@@ -78,9 +78,11 @@ extension LineageReader {
     }
 
     /// Where an attempt went on: for each part of its work how many units came from which attempt.
-    public func continuations(of attempt: AttemptID) throws -> [(part: String, done: Int, from: AttemptID)] {
+    public func continuations(
+        of attempt: AttemptID
+    ) throws -> [(part: String, done: Int, from: AttemptID, artifact: Digest)] {
         try database.rows("SELECT * FROM attempt_checkpoints WHERE attempt = ? ORDER BY part", [attempt.text])
-            .map { ($0["part"], $0["done"], AttemptID($0["writer"])) }
+            .map { ($0["part"], $0["done"], AttemptID($0["writer"]), try $0.digest("artifact")) }
     }
 }
 

@@ -92,8 +92,10 @@ struct CheckpointKeeper: Sendable {
         return nil
     }
 
-    /// Keeps one, or tells why not: work that goes well does not end because it could not be written down. Only a lease
-    /// that was lost ends it.
+    /// Keeps one, or tells why not.
+    ///
+    /// Work that goes well does not end because it could not be written down. Only a lease that was lost ends it, and a
+    /// source that changed.
     private func keep(_ part: String, _ done: Int, _ write: (URL) throws -> Void) throws {
         let start = ContinuousClock.now
         let folder = freshFolder()

@@ -52,8 +52,9 @@ struct ModelsCheckCommand: ParsableCommand {
         let console = Console()
         let model = try ModelsCommand.set(set, pipelineOptions.reader(), requiresFolders: false)
         let engine = try cache.engine()
+        let wrong = Self.problems(of: model)
         let parts = try ModelPart.allCases.compactMap { part in
-            try model.folders[part].map { try look(at: part, $0, of: model, engine, console) }
+            try model.folders[part].map { try look(at: part, $0, wrong[part] ?? [], engine, console) }
         }
         let need = memory(model)
         let problems = parts.flatMap(\.problems)
@@ -61,29 +62,41 @@ struct ModelsCheckCommand: ParsableCommand {
         guard problems.isEmpty else {
             throw CommandFailure(
                 status: .usage,
-                message: "model set \(model.name) is not complete\n  " + problems.joined(separator: "\n  "))
+                message: "model set \(model.name) cannot be used as it is\n  " + problems.joined(separator: "\n  "))
         }
     }
 
-    private func look(
-        at part: ModelPart, _ folder: URL, of model: ModelSet, _ engine: Engine, _ console: Console
-    ) throws -> Part {
-        var found = Part(part: part, folder: folder)
+    /// What stages would say before they run: of each part by itself, and of what the sound ones promise each other.
+    private static func problems(of model: ModelSet) -> [ModelPart: [String]] {
+        var problems: [ModelPart: [String]] = [:]
+        for (part, folder) in model.folders {
+            guard isFolder(folder) else {
+                problems[part] = ["\(part.rawValue): there is no folder \(folder.relativePath)"]
+                continue
+            }
+            let alone = checkModel(model, parts: [part]).map(\.message)
+            if !alone.isEmpty { problems[part] = alone }
+        }
+        let sound = ModelPart.allCases.filter { model.folders[$0] != nil && problems[$0] == nil }
+        for problem in checkModel(model, parts: sound) {
+            if case .model(let part?) = problem.subject { problems[part, default: []].append(problem.message) }
+        }
+        return problems
+    }
+
+    private static func isFolder(_ url: URL) -> Bool {
         var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: folder.path(percentEncoded: false), isDirectory: &isFolder),
-            isFolder.boolValue
-        else {
-            found.problems = ["\(part.rawValue): there is no folder \(folder.relativePath)"]
-            return found
-        }
+        return FileManager.default.fileExists(atPath: url.path(percentEncoded: false), isDirectory: &isFolder)
+            && isFolder.boolValue
+    }
+
+    private func look(
+        at part: ModelPart, _ folder: URL, _ problems: [String], _ engine: Engine, _ console: Console
+    ) throws -> Part {
+        var found = Part(part: part, folder: folder, problems: problems)
+        guard Self.isFolder(folder) else { return found }
+        // Tokenizers have no class.
         found.className = (try? ModelFolder.className(of: folder)) ?? ""
-        // What stages ask before they run: each part by itself, and what it promises the others that are there.
-        let there = model.folders.filter {
-            FileManager.default.fileExists(atPath: $0.value.path(percentEncoded: false))
-        }
-        let alone = checkModel(model, parts: [part])
-        let together = alone.isEmpty ? checkModel(model, parts: ModelPart.allCases.filter { there[$0] != nil }) : []
-        found.problems = (alone + together.filter { $0.subject == .model(part) }).map(\.message)
         found.bytes = Self.bytes(of: folder)
         found.digest = try engine.digest(ofPart: folder) { path, bytes in
             if bytes > 1 << 28 { console.note("reading \(path) (\(Readable.bytes(bytes))) for its digest") }

@@ -82,6 +82,7 @@ struct CheckpointKeeper: Sendable {
             } catch {
                 guard error.isLoss else { throw error }
                 note("the checkpoint after \(record.done) cannot be used, and is left out: \(error)")
+                // What cannot be removed, as what is in quarantine already, is left to gc.
                 for digest in try engine.lineage.drop(record) { _ = try? engine.store.remove(digest) }
                 continue
             }

@@ -43,6 +43,26 @@ import Testing
         return try room.artifact(.motionAdapter, "motion") { try adapter.write(to: $0.url) }
     }
 
+    @Test func `noise of the user's is looked at before anything runs`() throws {
+        func problems(_ shape: [Int], _ name: String = "latents", value: Float = 0) throws -> [StageProblem] {
+            let url = room.root.appending(path: "noise-\(UUID().uuidString).safetensors")
+            try SafetensorsFile.write([name: Tensor(shape, repeating: value)], to: url)
+            let file = SourceInput(kind: .latents, files: [.init(path: "0.safetensors", url: url)])
+            return try room.check(settings, element: element, sources: ["noise": [file]])
+        }
+        #expect(try problems([1, 4, 3, 4, 8]).isEmpty)
+        for (wrong, why) in [
+            (try problems([1, 3, 3, 4, 8]), "has 3 channels where the model's autoencoder has 4"),
+            (try problems([2, 4, 3, 4, 8]), "are [2, 4, 3, 4, 8], not [1, c, f, h, w]"),
+            (try problems([1, 4, 1001, 1, 1]), "of at most 1000 frames"),
+            (try problems([1, 4, 3, 4, 8], "noise"), "it has no tensor `latents`"),
+            (try problems([1, 4, 3, 4, 8], value: .nan), "numbers that are not finite"),
+        ] {
+            #expect(wrong.map(\.subject) == [.input(port: "noise", index: 0)], "\(why)")
+            #expect(wrong.first?.message.contains(why) == true, "\(wrong)")
+        }
+    }
+
     @Test func `noise that is given stands for drawn noise, and brings its size`() throws {
         // What torch draws for seed 4, under another name.
         var generator = TorchGenerator(seed: 4)

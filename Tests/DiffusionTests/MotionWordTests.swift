@@ -29,7 +29,7 @@ import Testing
     ])
     func `no verb is an error that asks for the motion`(prompt: String) {
         let error = #expect(throws: DiffusionError.self) { try MotionWord(in: prompt, motion: nil) }
-        #expect(error.map { "\($0)" }?.contains("name it with `motion`") == true)
+        #expect(error.map { "\($0)" }?.contains("name it with the setting `motion`") == true)
     }
 
     @Test func `a motion that is not in the prompt is named`() {

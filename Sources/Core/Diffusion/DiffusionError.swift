@@ -34,10 +34,10 @@ public enum DiffusionError: Error, Hashable, Sendable, CustomStringConvertible {
             "\(file): tensor \(tensor) \(why); the file is damaged or was made for another model"
         case .noMotionWord(let prompt, let motion?):
             "the prompt \"\(prompt)\" does not contain the motion \"\(motion)\"; put the word into the prompt, or name "
-                + "another with `motion`"
+                + "another with the setting `motion`"
         case .noMotionWord(let prompt, nil):
             "the prompt \"\(prompt)\" has no verb that is clearly its motion, so it is not clear which word to strengthen; "
-                + "name it with `motion`"
+                + "name it with the setting `motion`"
         case .motionWordCutOff(let prompt, let word, let limit):
             "the motion \"\(word)\" comes too late in the prompt \"\(prompt)\": the text encoder reads \(limit) tokens; "
                 + "shorten the prompt"

@@ -15,11 +15,9 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
-        // System: C libraries, headers only.
-        .systemLibrary(name: "CBLAS", path: "Sources/System/CBLAS", providers: [.apt(["libopenblas-dev"])]),
-        .systemLibrary(
-            name: "CAV", path: "Sources/System/CAV",
-            providers: [.apt(["libavformat-dev", "libavcodec-dev", "libavutil-dev", "libswscale-dev"])]),
+        // System: C libraries: headers, and for those whose loading takes long, functions that load them when first called.
+        .target(name: "CBLAS", path: "Sources/System/CBLAS"),
+        .target(name: "CAV", path: "Sources/System/CAV"),
         .systemLibrary(name: "CZstd", path: "Sources/System/CZstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CCrypto", path: "Sources/System/CCrypto", providers: [.apt(["libssl-dev"])]),
 

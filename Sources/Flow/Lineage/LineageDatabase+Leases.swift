@@ -59,13 +59,13 @@ extension LineageDatabase {
             if let row, let holder {
                 let isStale = watch.isStale(key, token: row["token"], beat: row["beat"])
                 guard isStale || holder.liveness == .dead else { return .held(by: holder) }
-                try database.run(
+                let open = try database.rows(
                     """
-                    UPDATE attempts SET outcome = 'abandoned', ended = :now WHERE key = :key AND outcome = 'running'
+                    SELECT id FROM attempts WHERE key = :key AND outcome = 'running'
                         AND run IN (SELECT id FROM runs WHERE host = :host AND boot = :boot AND space = :space
                             AND pid = :pid AND process_started = :process_started)
-                    """,
-                    ["now": Date().milliseconds, "key": key.hex] + holder.columns)
+                    """, ["key": key.hex] + holder.columns)
+                for row in open { try abandon(AttemptID(row["id"]), at: Date(), in: database) }
             }
             try database.run(
                 """

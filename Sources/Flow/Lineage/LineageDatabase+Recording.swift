@@ -43,9 +43,8 @@ extension LineageDatabase {
             try database.run(
                 "UPDATE runs SET outcome = ?, ended = ? WHERE id = ?", [outcome.rawValue, date.milliseconds, run.text])
             guard database.changesCount == 1 else { throw LineageError.notFound(what: "run \(run)") }
-            try database.run(
-                "UPDATE attempts SET outcome = 'abandoned', ended = ? WHERE run = ? AND outcome = 'running'",
-                [date.milliseconds, run.text])
+            try abandonAttempts(of: run.text, at: date, in: database)
+            try seal(.run, run.text, in: database)
         }
     }
 
@@ -53,7 +52,9 @@ extension LineageDatabase {
     public func record(_ artifacts: [(digest: Digest, manifest: Manifest)]) throws {
         guard !artifacts.isEmpty else { return }
         try write("record artifacts", durable: false) { database in
-            for artifact in artifacts { try database.insert(artifact.manifest, artifact.digest, at: Date()) }
+            for artifact in artifacts where try database.insert(artifact.manifest, artifact.digest, at: Date()) {
+                try seal(.artifact, artifact.digest.hex, in: database)
+            }
         }
     }
 
@@ -121,7 +122,27 @@ extension LineageDatabase {
                 try database.insert(use, of: attempt, into: "attempt_outputs")
             }
             if let lease { try database.drop(lease) }
+            try seal(.attempt, attempt.text, in: database)
         }
+    }
+
+    /// Marks the attempts of a run that have not ended.
+    ///
+    /// - Returns: Those that were marked.
+    @discardableResult
+    func abandonAttempts(of run: String, at date: Date, in database: Database) throws -> [AttemptID] {
+        let open = try database.rows(
+            "SELECT id FROM attempts WHERE run = ? AND outcome = 'running' ORDER BY id", [run]
+        ).map { AttemptID($0["id"]) }
+        for attempt in open { try abandon(attempt, at: date, in: database) }
+        return open
+    }
+
+    /// Marks an attempt that will never end.
+    func abandon(_ attempt: AttemptID, at date: Date, in database: Database) throws {
+        try database.run(
+            "UPDATE attempts SET outcome = 'abandoned', ended = ? WHERE id = ?", [date.milliseconds, attempt.text])
+        try seal(.attempt, attempt.text, in: database)
     }
 
     /// Marks the runs and attempts of dead processes as abandoned and drops their leases.
@@ -142,15 +163,12 @@ extension LineageDatabase {
         return try write("mark what dead processes left") { database in
             var marked: [AttemptID] = []
             for run in runs {
-                marked += try database.rows(
-                    "SELECT id FROM attempts WHERE run = ? AND outcome = 'running' ORDER BY id", [run]
-                ).map { AttemptID($0["id"]) }
-                try database.run(
-                    "UPDATE attempts SET outcome = 'abandoned', ended = ? WHERE run = ? AND outcome = 'running'",
-                    [date.milliseconds, run])
+                marked += try abandonAttempts(of: run, at: date, in: database)
                 try database.run(
                     "UPDATE runs SET outcome = 'abandoned', ended = ? WHERE id = ? AND outcome = 'running'",
                     [date.milliseconds, run])
+                // Another process may have marked it meanwhile.
+                if database.changesCount > 0 { try seal(.run, run, in: database) }
             }
             for lease in leases { try database.drop(lease) }
             return marked
@@ -163,6 +181,7 @@ extension LineageDatabase {
             try database.run(
                 "INSERT OR REPLACE INTO pins (kind, target, note, date) VALUES (?, ?, ?, ?)",
                 [pin.target.columns.kind, pin.target.columns.target, pin.note, pin.date.milliseconds])
+            try seal(.pin, pin.target.subject, in: database)
         }
     }
 
@@ -171,6 +190,7 @@ extension LineageDatabase {
         try write("remove a pin") { database in
             try database.run(
                 "DELETE FROM pins WHERE kind = ? AND target = ?", [target.columns.kind, target.columns.target])
+            try seal(.pin, target.subject, in: database)
         }
     }
 
@@ -183,6 +203,20 @@ extension LineageDatabase {
                     revocation.target.columns.kind, revocation.target.columns.target, revocation.reason,
                     revocation.date.milliseconds,
                 ])
+            try seal(.revocation, revocation.target.subject, in: database)
+        }
+    }
+
+    /// Takes a revocation back.
+    ///
+    /// - Returns: Whether there was one.
+    public func withdraw(_ target: Revocation.Target) throws -> Bool {
+        try write("withdraw a revocation") { database in
+            try database.run(
+                "DELETE FROM revocations WHERE kind = ? AND target = ?", [target.columns.kind, target.columns.target])
+            guard database.changesCount > 0 else { return false }
+            try seal(.revocation, target.subject, in: database)
+            return true
         }
     }
 
@@ -194,6 +228,7 @@ extension LineageDatabase {
                 try database.run(
                     "INSERT INTO evictions (digest, bytes, reason, date) VALUES (?, ?, ?, ?)",
                     [eviction.digest.hex, eviction.bytes, eviction.reason, eviction.date.milliseconds])
+                try seal(.eviction, "\(database.lastInsertedRowID)", in: database)
             }
         }
     }
@@ -217,23 +252,30 @@ extension Database {
     }
 
     /// Records an artifact unless it is known: content never changes under a digest.
-    func insert(_ manifest: Manifest, _ digest: Digest, at date: Date) throws {
+    ///
+    /// - Returns: Whether it is new.
+    @discardableResult
+    func insert(_ manifest: Manifest, _ digest: Digest, at date: Date) throws -> Bool {
         try run(
             "INSERT OR IGNORE INTO artifacts (digest, kind, size, attributes, recorded) VALUES (?, ?, ?, ?, ?)",
             [
                 digest.hex, manifest.kind.name, manifest.size,
                 try manifest.attributes.databaseText(of: "the attributes of \(digest)"), date.milliseconds,
             ])
-        guard changesCount > 0 else { return }
+        guard changesCount > 0 else { return false }
         for entry in manifest.entries {
             try run(
                 "INSERT INTO artifact_files (artifact, path, digest, size, type) VALUES (?, ?, ?, ?, ?)",
                 [digest.hex, entry.path, entry.digest.hex, entry.size, entry.mediaType])
         }
+        return true
     }
 }
 
 extension Pin.Target {
+    /// Its name in the chain.
+    var subject: String { "\(columns.kind) \(columns.target)" }
+
     var columns: (kind: String, target: String) {
         switch self {
         case .artifact(let digest): ("artifact", digest.hex)
@@ -243,6 +285,9 @@ extension Pin.Target {
 }
 
 extension Revocation.Target {
+    /// Its name in the chain.
+    var subject: String { "\(columns.kind) \(columns.target)" }
+
     var columns: (kind: String, target: String) {
         switch self {
         case .artifact(let digest): ("artifact", digest.hex)

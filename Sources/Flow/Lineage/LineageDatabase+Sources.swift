@@ -54,7 +54,11 @@ extension LineageDatabase {
         }
         if !fresh.isEmpty, remembering, !isReadOnly {
             try write("remember sources", durable: false) { database in
-                for file in fresh { try database.remember(file.path, file.stamp, file.digest, file.recorded) }
+                for file in fresh {
+                    if try database.remember(file.path, file.stamp, file.digest, file.recorded) {
+                        try seal(.source, "\(file.digest.hex) \(file.path)", in: database)
+                    }
+                }
             }
         }
         return paths.map { path in
@@ -122,7 +126,11 @@ extension Database {
         return try row.digest("digest")
     }
 
-    fileprivate func remember(_ path: String, _ stamp: FileStamp, _ digest: Digest, _ recorded: Int) throws {
+    /// - Returns: Whether the file was never seen there with these bytes.
+    fileprivate func remember(
+        _ path: String, _ stamp: FileStamp, _ digest: Digest, _ recorded: Int
+    ) throws -> Bool {
+        let isNew = try row("SELECT 1 FROM sources WHERE path = ? AND digest = ?", [path, digest.hex]) == nil
         try run(
             """
             INSERT OR REPLACE INTO stat_cache (path, device, inode, size, mtime, ctime, digest, recorded)
@@ -136,5 +144,6 @@ extension Database {
             ON CONFLICT DO UPDATE SET last_seen = excluded.last_seen
             """,
             [path, digest.hex, stamp.size, milliseconds, milliseconds])
+        return isNew
     }
 }

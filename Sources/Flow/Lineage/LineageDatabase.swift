@@ -12,6 +12,8 @@ public struct LineageDatabase: Sendable {
     public let isReadOnly: Bool
     /// One connection: a pool would write into a file that it only opens, and a run with nothing to do writes nothing.
     let queue: DatabaseQueue
+    /// What the database says, written down beside it; nil where there is no place to write.
+    let files: RecordFiles?
 
     /// Opens `lineage.sqlite` in a cache folder, makes it when it is missing, and brings it up to date.
     ///
@@ -24,9 +26,14 @@ public struct LineageDatabase: Sendable {
         file = cache.appending(path: "lineage.sqlite")
         isReadOnly = readOnly
         let path = file.path(percentEncoded: false)
-        if readOnly {
-            guard FileManager.default.fileExists(atPath: path) else { throw LineageError.absent(path: path) }
-        } else {
+        let records = RecordFiles(in: cache)
+        files = readOnly ? nil : records
+        if !FileManager.default.fileExists(atPath: path) {
+            // An empty one would say that nothing was ever done.
+            guard records.isEmpty else { throw LineageError.lost(path: path) }
+            if readOnly { throw LineageError.absent(path: path) }
+        }
+        if !readOnly {
             do {
                 try FileManager.default.createDirectory(at: cache, withIntermediateDirectories: true)
             } catch {
@@ -42,20 +49,30 @@ public struct LineageDatabase: Sendable {
         }
         do {
             queue = try Self.open(path, configuration)
-            try Self.migrate(queue, to: schema, path: path, readOnly: readOnly)
+            let version = try Self.migrate(queue, to: schema, path: path, readOnly: readOnly)
+            if (1..<Schema.chained).contains(version), schema.version >= Schema.chained {
+                try write("chain the records") { try sealMissing(in: $0) }
+            }
         } catch {
             throw Self.translate(error, path: path, "open the database")
         }
+    }
+
+    /// Whether a cache folder has a database, or had one: records of it are beside where it was.
+    public static func isThere(in cache: URL) -> Bool {
+        FileManager.default.fileExists(atPath: cache.appending(path: "lineage.sqlite").path(percentEncoded: false))
+            || !RecordFiles(in: cache).isEmpty
     }
 
     /// Stands in for the database of a cache that is not there: it knows nothing, and nothing of it reaches the disk.
     public init(absentFrom cache: URL) throws {
         file = cache.appending(path: "lineage.sqlite")
         isReadOnly = false
+        files = nil
         let path = file.path(percentEncoded: false)
         do {
             queue = try DatabaseQueue()
-            try Self.migrate(queue, to: .current, path: path, readOnly: false)
+            _ = try Self.migrate(queue, to: .current, path: path, readOnly: false)
         } catch {
             throw Self.translate(error, path: path, "stand in for the database")
         }
@@ -77,7 +94,10 @@ public struct LineageDatabase: Sendable {
         }
     }
 
-    private static func migrate(_ queue: DatabaseQueue, to schema: Schema, path: String, readOnly: Bool) throws {
+    /// Brings a database to a version, and returns that from which it came.
+    private static func migrate(
+        _ queue: DatabaseQueue, to schema: Schema, path: String, readOnly: Bool
+    ) throws -> Int {
         func version(_ database: Database) throws -> Int {
             let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
             guard version <= schema.version else {
@@ -90,8 +110,9 @@ public struct LineageDatabase: Sendable {
             }
             return version
         }
-        var reached = try queue.read(version)
-        guard reached < schema.version else { return }
+        let found = try queue.read(version)
+        var reached = found
+        guard reached < schema.version else { return found }
         guard !readOnly else {
             throw LineageError.corrupt(path: path, reason: "it is of an older version; run the tool once with writing")
         }
@@ -106,6 +127,7 @@ public struct LineageDatabase: Sendable {
                 return now + 1
             }
         }
+        return found
     }
 
     /// Runs queries on one snapshot of the database.
@@ -129,8 +151,10 @@ public struct LineageDatabase: Sendable {
                 if !durable { try database.execute(sql: "PRAGMA synchronous = NORMAL") }
                 defer { if !durable { try? database.execute(sql: "PRAGMA synchronous = FULL") } }
                 var result: Result?
+                defer { files?.drop() }
                 try database.inTransaction(.immediate) {
                     result = try body(database)
+                    try files?.write(durably: durable)
                     return .commit
                 }
                 guard let result else { preconditionFailure("a transaction ended without result or error") }

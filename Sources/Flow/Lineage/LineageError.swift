@@ -4,6 +4,10 @@ public import Artifacts
 public enum LineageError: Error, Hashable, Sendable, CustomStringConvertible {
     /// There is no database, and it was opened for reading only.
     case absent(path: String)
+    /// There is no database, though there are records of what was done.
+    case lost(path: String)
+    /// There are no records to make a database of.
+    case noRecords(path: String)
     /// A newer tool wrote it.
     case newer(path: String, version: Int, known: Int)
     /// It is not a database, or its pages are damaged.
@@ -29,12 +33,17 @@ public enum LineageError: Error, Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .absent(let path): "there is no lineage database at \(path): nothing has been run with this cache yet"
+        case .lost(let path):
+            "the lineage database \(path) is gone, and the records beside it are there: `motrans db rebuild` makes it "
+                + "again of these"
+        case .noRecords(let path):
+            "there is nothing in \(path) to make a database of; `motrans run FILE` begins a new one"
         case .newer(let path, let version, let known):
             "the lineage database \(path) has version \(version), and this tool knows versions up to \(known); "
                 + "use the newer tool, or another cache"
         case .corrupt(let path, let reason):
-            "the lineage database \(path) is damaged (\(reason)); move it away and run again: a new one is begun, "
-                + "and every step is done once more"
+            "the lineage database \(path) is damaged (\(reason)); `motrans db rebuild` makes it again of the "
+                + "records beside it, and keeps the damaged one"
         case .busy(let path):
             "the lineage database \(path) stayed locked by another process; wait for it, or end it, and run again"
         case .full(let path): "no space left to write the lineage database \(path); free some and run again"

@@ -6,8 +6,10 @@ extension LineageReader {
     /// What a key is known to give: of its latest attempt that succeeded and was not revoked.
     ///
     /// Two statements, prepared once; some tens of microseconds.
-    public func result(for key: Digest) throws -> StepResult? {
-        let row = try database.row(
+    ///
+    /// - Parameter taint: attempts that fall under a revocation do not count either.
+    public func result(for key: Digest, without taint: Taint? = nil) throws -> StepResult? {
+        let rows = try database.rows(
             """
             SELECT id, run, ended FROM attempts AS a WHERE key = ? AND outcome = 'succeeded'
                 AND NOT EXISTS (SELECT 1 FROM revocations WHERE kind = 'attempt' AND target = a.id)
@@ -15,8 +17,12 @@ extension LineageReader {
                     WHERE r.kind = 'artifact' AND o.attempt = a.id)
                 AND NOT EXISTS (SELECT 1 FROM revocations AS r JOIN artifact_files AS f ON f.digest = r.target
                     JOIN attempt_outputs AS o ON o.artifact = f.artifact WHERE r.kind = 'file' AND o.attempt = a.id)
-            ORDER BY id DESC LIMIT 1
+            ORDER BY id DESC
             """, [key.hex])
+        let row = rows.first { row in
+            guard let taint, !taint.isEmpty else { return true }
+            return taint.attempts[AttemptID(row["id"])] == nil
+        }
         guard let row else { return nil }
         let attempt: String = row["id"]
         var outputs: [ArtifactUse] = []

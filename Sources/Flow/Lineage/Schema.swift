@@ -18,9 +18,22 @@ struct Schema: Sendable {
         { try $0.execute(sql: "ALTER TABLE runs ADD COLUMN environment TEXT NOT NULL DEFAULT '{}'") },
         { try $0.execute(sql: "ALTER TABLE attempts ADD COLUMN setting_places TEXT NOT NULL DEFAULT '{}'") },
         { try $0.execute(sql: checkpoints) },
+        { try $0.execute(sql: chain) },
     ])
 
     var version: Int { migrations.count }
+
+    /// The version from which on records are chained.
+    static let chained = 5
+
+    private static let chain = """
+        CREATE TABLE chain (
+            sequence INTEGER PRIMARY KEY NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, content TEXT NOT NULL,
+            previous TEXT NOT NULL, digest TEXT NOT NULL
+        );
+        CREATE INDEX chain_subject ON chain (kind, subject, sequence);
+        CREATE INDEX attempts_stage ON attempts (stage, outcome, id);
+        """
 
     private static let checkpoints = """
         CREATE TABLE checkpoints (

@@ -42,6 +42,41 @@ struct RunStateTests {
         #expect(state.states.allSatisfy { $0 == .done })
     }
 
+    @Test("a step that needs more memory than is left waits, and one that needs more than there is runs alone")
+    func memory() {
+        var state = RunState(
+            dependencies: [[], [], [], []], pools: [.light, .light, .light, .light], room: [.light: 4],
+            keepsGoing: false, memory: [6, 5, 2, 20], memoryRoom: 10)
+        #expect(startAll(&state) == [0, 2])
+        _ = state.finish(node(0), succeeded: true)
+        #expect(startAll(&state) == [1])
+        _ = state.finish(node(1), succeeded: true)
+        #expect(startAll(&state) == [])
+        _ = state.finish(node(2), succeeded: true)
+        #expect(startAll(&state) == [3])
+    }
+
+    @Test("of a stage with a limit only so many run at once")
+    func limits() {
+        var state = RunState(
+            dependencies: [[], [], [], []], pools: [.light, .light, .light, .light], room: [.light: 4],
+            keepsGoing: false, kinds: ["shrink", "shrink", "copy", "shrink"], kindRoom: ["shrink": 1])
+        #expect(startAll(&state) == [0, 2])
+        _ = state.finish(node(0), succeeded: true)
+        #expect(startAll(&state) == [1])
+    }
+
+    @Test("the way that takes longest starts first, by what steps took before")
+    func longestByTime() {
+        // Two short steps before a long one, and a way of three that is quick.
+        var state = RunState(
+            dependencies: [[], [0].asNodes, [1].asNodes, [], [3].asNodes], pools: .init(repeating: .light, count: 5),
+            room: [.light: 1], keepsGoing: false, seconds: [1, 1, 1, 2, 60])
+        #expect(startAll(&state) == [3])
+        _ = state.finish(node(3), succeeded: true)
+        #expect(startAll(&state) == [4])
+    }
+
     @Test("a hit ends without taking room")
     func hit() {
         var state = state([[], [0]], light: 1)
@@ -204,4 +239,8 @@ struct SplitMix: RandomNumberGenerator {
         word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
         return word ^ (word >> 31)
     }
+}
+
+extension [Int] {
+    fileprivate var asNodes: Set<NodeID> { Set(map(NodeID.init)) }
 }

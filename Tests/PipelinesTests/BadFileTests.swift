@@ -1367,7 +1367,7 @@ struct BadFile: Sendable, CustomTestStringConvertible {
                 p.yaml:10:23: error: a step of stage command has no key `command`
                   10 |   c: {stage: command, command: p, run: p, outputs: {}, volatile: maybe}
                      |                       ^^^^^^^
-                     = help: keys: stage, inputs, settings, model, for-each, matrix, volatile, outputs, run, environment
+                     = help: keys: stage, inputs, settings, model, for-each, matrix, volatile, timeout, retries, memory, outputs, run, environment
                 p.yaml:10:40: error: `run`: expected a list (each item: text), found the text "p"
                   10 |   c: {stage: command, command: p, run: p, outputs: {}, volatile: maybe}
                      |                                        ^
@@ -1573,7 +1573,7 @@ struct BadFile: Sendable, CustomTestStringConvertible {
                 p.yaml:14:59: error: a profile has no key `seed`
                   14 | profiles: {laptop: {jobs: 0, threads: x, executor: slurm, seed: 1}}
                      |                                                           ^^^^
-                     = help: keys: jobs, threads, executor
+                     = help: keys: jobs, threads, memory, limits, executor
                 4 errors
                 """#),
         BadFile(

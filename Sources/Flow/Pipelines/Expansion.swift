@@ -75,7 +75,8 @@ extension Planner {
                             declaration.inputs.map { ($0.name, $0.value.place.published) }, uniquingKeysWith: { $1 }),
                         element: element?.value, elementPlace: element?.written.place.published,
                         model: parts.isEmpty ? nil : model?.set, modelParts: parts, outputs: declaration.outputs,
-                        isVolatile: declaration.isVolatile, place: declaration.place.published))
+                        isVolatile: declaration.isVolatile, limits: declaration.limits,
+                        place: declaration.place.published))
                 places[id] = StepPlaces(
                     step: declaration.place, settings: settings.places,
                     files: (feeds[declaration.name] ?? [:]).mapValues { feeds in
@@ -278,7 +279,8 @@ extension Planner {
     private func modelParts(
         _ stage: StageDescriptor, _ settings: [String: Value], _ model: NamedModelSet?, _ declaration: StepDeclaration
     ) -> [ModelPart] {
-        guard let parts = try? stage.modelParts(settings) else { return [] }
+        // A program of the user's reads no model.
+        guard !stage.declaresOwnPorts, let parts = try? stage.modelParts(settings) else { return [] }
         guard !parts.isEmpty else { return [] }
         guard let model else {
             // A model that was named and is wrong has been reported.

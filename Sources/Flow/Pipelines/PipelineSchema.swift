@@ -73,6 +73,11 @@ public struct PipelineSchema: Sendable {
                     "type": "object", "additionalProperties": false,
                     "properties": object([
                         "jobs": whole("Light steps at once."), "threads": whole("Threads of a computing step."),
+                        "memory": text("What all steps at work may take together: 16GB."),
+                        "limits": object([
+                            "type": "object", "description": "Steps of a stage at once.",
+                            "additionalProperties": whole("At once."),
+                        ]),
                         "executor": object(["const": "local"]),
                     ]),
                 ]),
@@ -171,6 +176,12 @@ public struct PipelineSchema: Sendable {
             "for-each": object(["description": "A list, or a step that has a for-each; its element is `${item}`."]),
             "matrix": reference("matrix"),
             "volatile": object(["type": "boolean", "description": "Run each time."]),
+            "timeout": scalar("When it is ended: 90s, 10m, 2h."),
+            "retries": object([
+                "type": "integer", "minimum": 0, "maximum": 100,
+                "description": "How often it is tried again after a failure.",
+            ]),
+            "memory": text("What it needs: it starts only where so much is free. 18GB"),
             "settings": settings(of: stage),
         ]
         var required: [Node] = ["stage"]

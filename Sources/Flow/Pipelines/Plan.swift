@@ -72,6 +72,8 @@ public struct PlannedStep: Sendable {
     public let outputs: [OutputPort]
     /// Runs each time; downstream is still cut off when its output is equal.
     public let isVolatile: Bool
+    /// What it may take; never part of its key.
+    public let limits: StepLimits
     /// Where the step was declared.
     public let place: SourcePlace
 
@@ -80,7 +82,7 @@ public struct PlannedStep: Sendable {
         id: StepID, stage: StageKind, settings: [String: Value], settingPlaces: [String: SourcePlace],
         inputs: [String: [PlannedInput]], inputPlaces: [String: SourcePlace], element: Value?,
         elementPlace: SourcePlace?, model: ModelSet?, modelParts: [ModelPart], outputs: [OutputPort],
-        isVolatile: Bool, place: SourcePlace
+        isVolatile: Bool, limits: StepLimits = StepLimits(), place: SourcePlace
     ) {
         self.id = id
         self.stage = stage
@@ -94,7 +96,27 @@ public struct PlannedStep: Sendable {
         self.modelParts = modelParts
         self.outputs = outputs
         self.isVolatile = isVolatile
+        self.limits = limits
         self.place = place
+    }
+}
+
+/// What a step may take and how often it is tried: `timeout:`, `retries:`, `memory:` in a pipeline file.
+///
+/// Never changes a result.
+public struct StepLimits: Hashable, Sendable {
+    /// Seconds after which it is ended.
+    public var timeout: Double?
+    /// How often it is tried again after a failure.
+    public var retries: Int?
+    /// Bytes that it needs: it starts only where so much is free.
+    public var memory: Int?
+
+    /// Limits as they are.
+    public init(timeout: Double? = nil, retries: Int? = nil, memory: Int? = nil) {
+        self.timeout = timeout
+        self.retries = retries
+        self.memory = memory
     }
 }
 
@@ -137,12 +159,20 @@ public struct Profile: Hashable, Sendable {
     public let jobs: Int?
     /// Threads of a computing step.
     public let threads: Int?
+    /// Bytes that all steps at work may take together.
+    public let memory: Int?
+    /// Steps of a stage at once.
+    public let limits: [StageKind: Int]
 
     /// A profile as it is.
-    public init(name: String? = nil, jobs: Int? = nil, threads: Int? = nil) {
+    public init(
+        name: String? = nil, jobs: Int? = nil, threads: Int? = nil, memory: Int? = nil, limits: [StageKind: Int] = [:]
+    ) {
         self.name = name
         self.jobs = jobs
         self.threads = threads
+        self.memory = memory
+        self.limits = limits
     }
 }
 

@@ -28,7 +28,12 @@ final class Planner {
     var each: [String: Each] = [:]
     var blocks: [MatrixBlock] = []
 
-    init(_ reader: PipelineReader) { self.reader = reader }
+    let outputKinds: [String]
+
+    init(_ reader: PipelineReader) {
+        self.reader = reader
+        outputKinds = Self.outputKinds(of: reader.stages)
+    }
 
     func pipeline(_ data: Data, named name: String, in folder: URL) throws(PipelineError) -> Pipeline {
         var pipeline: Pipeline?
@@ -124,6 +129,29 @@ final class Planner {
         return nil
     }
 
+    func whole(_ written: Written, _ what: String, in range: ClosedRange<Int>) -> Int? {
+        if case .int(let number) = written.value(), range.contains(number) { return number }
+        problems.add(
+            written.place,
+            "\(what) must be a whole number from \(range.lowerBound) to \(range.upperBound), "
+                + "found \(written.value().inWords)")
+        return nil
+    }
+
+    /// A size such as `18GB`.
+    func bytes(_ written: Written, _ what: String) -> Int? {
+        if let bytes = written.text.flatMap(Amount.bytes), bytes > 0 { return bytes }
+        problems.add(written.place, "\(what) must be a size such as 18GB, found \(written.value().inWords)")
+        return nil
+    }
+
+    /// A time such as `10m`.
+    func seconds(_ written: Written, _ what: String) -> Double? {
+        if let seconds = written.text.flatMap(Amount.seconds), seconds > 0 { return seconds }
+        problems.add(written.place, "\(what) must be a time such as 90s, 10m or 2h, found \(written.value().inWords)")
+        return nil
+    }
+
     /// A path of the user's; relative ones start at the folder of the file that says them.
     func url(_ path: String, from folder: URL) -> URL {
         (path.hasPrefix("/") ? URL(filePath: path) : folder.appending(path: path)).standardizedFileURL
@@ -154,18 +182,20 @@ final class Planner {
         let profiles = document["profiles"].map { entries($0.value, "`profiles`") } ?? []
         for entry in profiles {
             let keys = entries(entry.value, "the profile `\(entry.name)`")
-            allow(["jobs", "threads", "executor"], in: keys, of: "a profile")
-            func count(_ key: String) -> Int? {
-                guard let written = entry.value[key] else { return nil }
-                if case .int(let number) = written.value(), (1...4096).contains(number) { return number }
-                problems.add(
-                    written.place, "`\(key)` must be a whole number from 1 to 4096, found \(written.value().inWords)")
-                return nil
+            allow(["jobs", "threads", "memory", "limits", "executor"], in: keys, of: "a profile")
+            func count(_ key: String) -> Int? { entry.value[key].flatMap { count($0, key) } }
+            func count(_ written: Written, _ key: String) -> Int? { whole(written, "`\(key)`", in: 1...4096) }
+            var limits: [StageKind: Int] = [:]
+            for limit in entry.value["limits"].map({ entries($0, "`limits`") }) ?? [] {
+                guard let stage = stage(limit.name, at: limit.keyPlace) else { continue }
+                limits[stage.kind] = count(limit.value, "limits.\(limit.name)")
             }
             if let executor = entry.value["executor"], executor.text != "local" {
                 problems.add(executor.place, "`executor` must be local, found \(executor.value().inWords)")
             }
-            let profile = Profile(name: entry.name, jobs: count("jobs"), threads: count("threads"))
+            let profile = Profile(
+                name: entry.name, jobs: count("jobs"), threads: count("threads"),
+                memory: entry.value["memory"].flatMap { bytes($0, "`memory`") }, limits: limits)
             if entry.name == reader.profile { chosen = profile }
         }
         if let wanted = reader.profile, chosen.name == nil {

@@ -12,11 +12,16 @@ extension Written {
     /// Whether any text in it refers to the element of the for-each.
     var mentionsItem: Bool {
         switch content {
-        case .scalar(let text, _): text.contains("${item")
+        case .scalar(let text, _): text.mayRefer && text.contains("${item")
         case .list(let items): items.contains { $0.mentionsItem }
         case .map(let entries): entries.contains { $0.value.mentionsItem }
         }
     }
+}
+
+extension String {
+    /// Whether there is a `$` at all: most texts have none, and searching for more costs a hundred times as much.
+    fileprivate var mayRefer: Bool { utf8.contains(UInt8(ascii: "$")) }
 }
 
 extension Planner {
@@ -26,7 +31,7 @@ extension Planner {
     func resolved(_ written: Written, in scope: Scope, item: Item?) -> Written? {
         switch written.content {
         case .scalar(let text, let isPlain):
-            guard text.contains("${") else { return written }
+            guard text.mayRefer, text.contains("${") else { return written }
             let (pieces, problem) = Reference.pieces(of: text)
             if let problem {
                 problems.add(written.place, problem, help: ["references are `${name}`; a literal `${` is `$${`"])

@@ -47,6 +47,11 @@ final class SourceText: Sendable, Hashable {
 
     /// The breaks that libyaml counts; `\r\n` is one.
     private static func lines(of text: String) -> [String] {
+        if text.utf8.allSatisfy({ $0 < 128 && $0 != UInt8(ascii: "\r") }) {
+            return text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map {
+                String(Substring($0))
+            }
+        }
         var lines: [String] = []
         var line = String.UnicodeScalarView()
         var last: Unicode.Scalar?

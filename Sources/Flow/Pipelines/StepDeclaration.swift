@@ -14,6 +14,7 @@ struct StepDeclaration {
     let forEach: Written?
     let matrix: Written.Entry?
     let isVolatile: Bool
+    let limits: StepLimits
     let outputs: [OutputPort]
     let outputsPlace: Place?
     /// What was said of its settings, in rising precedence.
@@ -28,7 +29,10 @@ struct GivenSetting {
 }
 
 extension Planner {
-    private static let stepKeys = ["stage", "inputs", "settings", "model", "for-each", "matrix", "volatile", "outputs"]
+    private static let stepKeys = [
+        "stage", "inputs", "settings", "model", "for-each", "matrix", "volatile", "timeout", "retries", "memory",
+        "outputs",
+    ]
 
     func declareSteps(_ document: Document, scope: Scope, template: Template?) {
         if let template {
@@ -84,6 +88,10 @@ extension Planner {
             inputs: written["inputs"].map { entries($0, "`inputs`") } ?? [], model: written["model"],
             forEach: written["for-each"], matrix: keys.first { $0.name == "matrix" },
             isVolatile: written["volatile"].flatMap { bool($0, "`volatile`") } ?? false,
+            limits: StepLimits(
+                timeout: written["timeout"].flatMap { seconds($0, "`timeout`") },
+                retries: written["retries"].flatMap { whole($0, "`retries`", in: 0...100) },
+                memory: written["memory"].flatMap { bytes($0, "`memory`") }),
             outputs: stage.map { outputs(of: $0, keys, entry) } ?? [],
             outputsPlace: keys.first { $0.name == "outputs" }?.keyPlace)
         if let stage {
@@ -127,9 +135,9 @@ extension Planner {
     }
 
     /// What a program may give: a file, a video, a folder, or anything that some stage takes or gives.
-    private var outputKinds: [String] {
+    static func outputKinds(of stages: StageTable) -> [String] {
         var kinds: [String] = ["file", "files", "video"]
-        for stage in reader.stages.stages {
+        for stage in stages.stages {
             for kind in stage.inputs.map(\.kind) + stage.outputs.map(\.kind) where kind != .any && kind != .clips {
                 if !kinds.contains(kind.name) { kinds.append(kind.name) }
             }

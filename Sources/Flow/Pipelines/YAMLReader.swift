@@ -36,7 +36,8 @@ enum YAMLReader {
         }
         let source = SourceText(text, name: name, folder: folder)
         problems.opened(source)
-        if let index = text.unicodeScalars.firstIndex(where: isForbidden) {
+        let isPlain = text.utf8.allSatisfy { (32..<127).contains($0) || $0 == UInt8(ascii: "\n") }
+        if !isPlain, let index = text.unicodeScalars.firstIndex(where: isForbidden) {
             let before = SourceText(String(text.unicodeScalars[..<index]), name: name, folder: folder)
             let code = String(text.unicodeScalars[index].value, radix: 16, uppercase: true)
             let place = endOf(before)

@@ -1,3 +1,5 @@
+public import StageKit
+
 /// Why a program did not do its step.
 public enum CommandError: Error, Hashable, Sendable, CustomStringConvertible {
     /// It could not be started.
@@ -42,5 +44,12 @@ public enum CommandError: Error, Hashable, Sendable, CustomStringConvertible {
         case 15: " (terminated)"
         default: ""
         }
+    }
+}
+
+extension CommandError: TransientError {
+    /// A program that ends with 75 asks to be tried again (`EX_TEMPFAIL` of sysexits.h).
+    public var isTransient: Bool {
+        if case .failed(_, 75, _) = self { true } else { false }
     }
 }

@@ -84,7 +84,7 @@ struct IncrementalTests {
         try workspace.edit("p.yaml", "a ball in the city", "a ball on the beach")
         #expect(try workspace.stepsThatRan() == [])
         // The way back is a use: gc takes what the way out left, and nothing that the file means now.
-        #expect(try workspace.motrans("gc", "--keep-runs", "1").status == 0)
+        #expect(try workspace.motrans("gc", "--keep-runs", "1", "--yes").status == 0)
         #expect(try workspace.stepsThatRan() == [])
         let scores = try workspace.motrans("metrics", "p.yaml")
         #expect(scores.status == 0 && scores.output.contains("on the beach") && !scores.output.contains("city"))

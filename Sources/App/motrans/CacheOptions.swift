@@ -17,9 +17,7 @@ struct CacheOptions: ParsableArguments {
     }
 
     /// Whether anything was ever run with it.
-    var isThere: Bool {
-        FileManager.default.fileExists(atPath: folder.appending(path: "lineage.sqlite").path(percentEncoded: false))
-    }
+    var isThere: Bool { LineageDatabase.isThere(in: folder) }
 
     /// Opens the store, making it if it is not there.
     func engine() throws -> Engine { try engine(ObjectStore(at: folder), LineageDatabase(in: folder)) }

@@ -8,9 +8,15 @@ struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",
         abstract: "Why a step ran: the settings, inputs or models that changed, with both values.",
-        discussion: ExitStatus.help)
+        discussion: """
+            With a second name, what differs between any two attempts: of the same step in two runs (--run, --against), of two
+            steps, or as `motrans show` lists them.
+
+            \(ExitStatus.help)
+            """)
 
     @Argument(help: "A step, such as `motion`, or one part: `samples[a-cat-is-running]`.") var step: String
+    @Argument(help: "Another step or attempt to compare it with.") var other: String?
     @Option(name: .customLong("run"), help: "The attempt of this run (default: the latest one).") var ofRun: String?
     @Option(help: "Compare with the attempt of this run (default: the one before).") var against: String?
     @Option(help: "The name of the pipeline (default: that of the latest run that tried the step).")
@@ -20,9 +26,17 @@ struct ExplainCommand: ParsableCommand {
 
     func run() throws {
         let engine = try cache.existingEngine()
-        let explanations = try engine.explain(
-            step, of: pipeline, run: ofRun.map { try engine.run(named: $0).id },
-            against: against.map { try engine.run(named: $0).id })
+        let (newer, older) = (
+            try ofRun.map { try engine.run(named: $0).id }, try against.map { try engine.run(named: $0).id }
+        )
+        let explanations =
+            if let other {
+                [try engine.explain(step, and: other, of: pipeline, run: newer, other: older)]
+            } else if (try engine.lineage.read { try $0.attempt(AttemptID(step)) }) != nil {
+                try engine.explain(attempt: AttemptID(step))
+            } else {
+                try engine.explain(step, of: pipeline, run: newer, against: older)
+            }
         let console = Console()
         if json {
             console.result(
@@ -37,16 +51,25 @@ struct ExplainCommand: ParsableCommand {
     private func text(_ explanation: Explanation) -> [String] {
         let newer = explanation.newer
         if explanation.isRepeated { return ["\(explanation.step) in run \(newer.run): as above"] }
-        var lines = ["\(explanation.step) in run \(newer.run): \(newer.cause)"]
+        // Of two steps there is no one reason to tell.
+        let isOne = explanation.older.map { $0.step == explanation.step } ?? true
+        var lines = ["\(explanation.step) in run \(newer.run)\(isOne ? ": \(newer.cause)" : "")"]
         guard let older = explanation.older else {
             return lines + ["  no earlier attempt is known to compare it with"]
         }
-        lines.append("  compared with run \(older.run) (\(RunsCommand.when(older.started)), \(older.outcome.rawValue))")
+        lines.append(
+            "  compared with \(isOne ? "" : "\(older.step) in ")run \(older.run) "
+                + "(\(RunsCommand.when(older.started)), \(older.outcome.rawValue))")
         if explanation.changes.isEmpty { lines.append("  the same key: \(newer.key.short)") }
         for change in explanation.changes {
             lines.append("  \(change.change.description)")
-            lines += told("before: ", change.change.before, change.placeBefore)
-            lines += told("after:  ", change.change.after, change.placeAfter)
+            // Of an input the digests say less than what is further up.
+            if case .input = change.change.subject {
+                lines += [change.placeBefore, change.placeAfter].compactMap { $0 }.uniqued.map { "    given in \($0)" }
+            } else {
+                lines += told("before: ", change.change.before, change.placeBefore)
+                lines += told("after:  ", change.change.after, change.placeAfter)
+            }
             lines += change.sources.map { source in
                 "    \(source.name): \(source.before ?? "new") → \(source.after ?? "gone")"
             }
@@ -70,7 +93,8 @@ struct ExplainCommand: ParsableCommand {
 
     private func side(_ side: Explanation.Side) -> Value {
         .map([
-            "attempt": .string(side.attempt.text), "run": .string(side.run.text), "key": .string(side.key.hex),
+            "attempt": .string(side.attempt.text), "step": .string(side.step), "run": .string(side.run.text),
+            "key": .string(side.key.hex),
             "outcome": .string(side.outcome.rawValue), "cause": .string(side.cause), "started": JSON.time(side.started),
         ])
     }
@@ -90,5 +114,13 @@ struct ExplainCommand: ParsableCommand {
                     ])
                 }),
         ])
+    }
+}
+
+extension [String] {
+    /// Each once, in order.
+    fileprivate var uniqued: [String] {
+        var seen: Set<String> = []
+        return filter { seen.insert($0).inserted }
     }
 }

@@ -52,8 +52,8 @@ enum Failure {
         switch error {
         case .unknownStep, .notFound, .ambiguous: .notFound
         case .modelPartMissing, .wouldOverwrite: .usage
-        case .sourceChanged, .outputEmpty: .stepFailed
-        case .notReproducible, .unavailable: .integrity
+        case .sourceChanged, .outputEmpty, .timedOut, .revokedOutput: .stepFailed
+        case .notReproducible, .unavailable, .revoked: .integrity
         }
     }
 
@@ -61,9 +61,9 @@ enum Failure {
         switch error {
         case .source: .usage
         case .changedWhileReading, .leaseLost: .stepFailed
-        case .notFound: .notFound
+        case .notFound, .noRecords: .notFound
         case .record: .integrity
-        case .absent, .newer, .corrupt, .busy, .full, .database: .storeUnavailable
+        case .absent, .lost, .newer, .corrupt, .busy, .full, .database: .storeUnavailable
         }
     }
 

@@ -72,6 +72,14 @@ struct JSONRunPrinter: RunPrinter {
                     ("error", .string(error)), ("log_tail", .list(tail.map(Value.string))),
                 ]
             )
+        case .retrying(let step, let error, let pause, let number, let count):
+            (
+                "retrying",
+                [
+                    ("step", id(step)), ("error", .string(error)), ("after_seconds", .double(pause)),
+                    ("number", .int(number)), ("of", .int(count)),
+                ]
+            )
         case .cancelled(let step, _): ("cancelled", [("step", id(step))])
         case .skipped(let step, let because): ("skipped", [("step", id(step)), ("because", id(because))])
         case .notStarted(let step): ("not-started", [("step", id(step))])

@@ -20,7 +20,9 @@ struct Motrans: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, StatusCommand.self, ExplainCommand.self, DagCommand.self, RunsCommand.self,
             ShowCommand.self, LogsCommand.self, MetricsCommand.self, LineageCommand.self, GetCommand.self,
-            VerifyCommand.self, GCCommand.self, InitCommand.self, ValidateCommand.self, SchemaCommand.self,
+            VerifyCommand.self, GCCommand.self, PinCommand.self, UnpinCommand.self, RevokeCommand.self,
+            ProveCommand.self,
+            DBCommand.self, InitCommand.self, ValidateCommand.self, SchemaCommand.self,
             TraceCommand.self, ModelsCommand.self, ForwardCommand.self, SampleCommand.self, LoRACommand.self,
             BenchCommand.self, WorldCommand.self,
             DoctorCommand.self, VersionCommand.self,

@@ -30,13 +30,20 @@ struct PipelineOptions: ParsableArguments {
     /// Reads a file and lets the stages look at what is there; every error at once.
     func checkedPipeline(_ file: String) throws -> Pipeline {
         let pipeline = try pipeline(file)
-        let problems = pipeline.check()
-        guard problems.isEmpty else { throw PipelineError.invalid(problems) }
+        try pipeline.requireSound(nil)
         return pipeline
     }
 
     /// Reads a file.
     func pipeline(_ file: String) throws -> Pipeline {
         try reader().read(URL(filePath: file), named: file)
+    }
+}
+
+extension Pipeline {
+    /// Lets the stages look at steps (nil: at all), and throws what they find.
+    func requireSound(_ steps: Set<StepID>?) throws {
+        let problems = check(steps)
+        guard problems.isEmpty else { throw PipelineError.invalid(problems) }
     }
 }

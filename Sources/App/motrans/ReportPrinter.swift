@@ -17,14 +17,16 @@ struct ReportPrinter {
             .compactMap { step in step.outputs["scores"].map { (step.id.description, $0) } }
         let scores = scored.isEmpty ? nil : try ScoreTable(scored, store: engine.store)
         var table = Table([("step", .left), ("done", .left), ("why", .left)])
-        for step in report.steps {
+        let hits = report.steps.count { $0.outcome == .hit }
+        let folds = hits > Self.mostHits
+        for step in report.steps where !(folds && step.outcome == .hit) {
             let (done, why) = Self.words(step)
             table.add([step.id.description, done, why])
         }
-        console.result(table.text)
+        if !folds || hits < report.steps.count { console.result(table.text) }
+        if folds { console.result("\(hits) of \(report.steps.count) steps: hit") }
         if let scores { console.result("\n" + scores.table().text) }
         guard !isQuiet else { return }
-        let hits = report.steps.count { $0.outcome == .hit }
         let ran = report.steps.count { if case .done = $0.outcome { true } else { false } }
         console.note("\(report.outcome.rawValue): \(ran) ran, \(hits) hit, \(Readable.duration(report.seconds))")
         if let videos = plan.steps.first(where: { $0.stage == "sampling" }), report.outcome == .succeeded {
@@ -33,6 +35,9 @@ struct ReportPrinter {
                     + "   what made them: motrans lineage DIR/….mp4")
         }
     }
+
+    /// More hits than these are only counted: the table is for what happened.
+    static let mostHits = 40
 
     private static func words(_ step: RunReport.Step) -> (done: String, why: String) {
         let cause = step.cause?.description ?? ""

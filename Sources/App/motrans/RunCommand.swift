@@ -32,6 +32,19 @@ struct RunCommand: AsyncParsableCommand {
             How often a training writes down where it is; killed, it goes on there, to the same bytes (default: 60).
             """, valueName: "seconds"))
     var checkpointEvery: Double?
+    @Option(help: "How often a step is tried again after a failure, where it does not say itself (default: 0).")
+    var retries: Int?
+    @Option(
+        help: ArgumentHelp("When a step is ended, where it does not say itself: `90s`, `10m`, `2h`.", valueName: "time")
+    )
+    var timeout: String?
+    @Option(
+        help: ArgumentHelp(
+            """
+            What the steps at work may take together, by what they took before: `16GB` (default: the profile's, else nine \
+            tenths of what is free now).
+            """, valueName: "size"))
+    var memory: String?
     @Flag(help: "Events as JSON Lines on standard output.") var json = false
     @Flag(name: .shortAndLong, help: "No progress; only the result and what went wrong.") var quiet = false
     @Option(
@@ -53,6 +66,15 @@ struct RunCommand: AsyncParsableCommand {
         guard (0...31_536_000).contains(checkpointEvery ?? 0) else {
             throw ValidationError("--checkpoint-every takes seconds, from 0 to a year's")
         }
+        guard (0...100).contains(retries ?? 0) else { throw ValidationError("--retries takes a number from 0 to 100") }
+        if let timeout {
+            guard let seconds = Amount.seconds(timeout), seconds > 0 else {
+                throw ValidationError("--timeout takes a time such as 90s, 10m or 2h")
+            }
+        }
+        if let memory {
+            guard Amount.bytes(memory) ?? 0 > 0 else { throw ValidationError("--memory takes a size such as 16GB") }
+        }
         guard trace != nil || traceSteps == nil else { throw ValidationError("--trace-steps goes with --trace") }
         guard traceSteps ?? 0 >= 0 else { throw ValidationError("--trace-steps takes a number from 0 on") }
         guard trace == nil || !dryRun else { throw ValidationError("--dry-run does nothing that --trace could show") }
@@ -60,14 +82,18 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let console = Console()
-        let plan = try pipelineOptions.checkedPipeline(file).plan
+        let pipeline = try pipelineOptions.pipeline(file)
+        let plan = pipeline.plan
         let request = RunRequest(
             steps: steps, force: force ? (steps.isEmpty ? .all : .named) : .none,
             jobs: jobs ?? plan.profile.jobs ?? max(2, ProcessInfo.processInfo.activeProcessorCount),
             keepsGoing: keepGoing, commandLine: CommandLine.arguments,
-            checkpointInterval: checkpointEvery ?? 60)
+            checkpointInterval: checkpointEvery ?? 60, retries: retries ?? 0, timeout: timeout.flatMap(Amount.seconds),
+            memory: memory.flatMap(Amount.bytes) ?? plan.profile.memory ?? MachineMemory.free.map { $0 / 10 * 9 },
+            limits: plan.profile.limits, inspect: pipeline.requireSound)
         // Before the store is made.
         try request.check(against: plan)
+        if !cache.isThere { try pipeline.requireSound(nil) }
         if let threads = plan.profile.threads { ThreadPool.setWidth(threads) }
         guard !dryRun else {
             let forecast = try cache.forecastEngine().forecast(plan, request)
@@ -79,10 +105,11 @@ struct RunCommand: AsyncParsableCommand {
         let engine = try cache.engine()
         let printer: any RunPrinter =
             json ? JSONRunPrinter(console: console) : TextRunPrinter(console: console, isQuiet: quiet)
-        let status = try await PlanRun(plan: plan, request: request, engine: engine, printer: printer, trace: runTrace)
-            .perform { report in
-                if !json { try ReportPrinter(console: console, engine: engine, isQuiet: quiet).show(report, of: plan) }
-            }
+        let run = PlanRun(
+            plan: plan, request: request, engine: engine, printer: printer, trace: runTrace)
+        let status = try await run.perform { report in
+            if !json { try ReportPrinter(console: console, engine: engine, isQuiet: quiet).show(report, of: plan) }
+        }
         guard status == ExitStatus.done.rawValue else { throw ExitCode(status) }
     }
 }

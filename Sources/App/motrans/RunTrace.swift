@@ -53,6 +53,7 @@ final class RunTrace: Sendable {
         case .recomputing(_, _, let neededBy): endAll(neededBy, "waits for inputs that are made again")
         case .finished(let step, _, _, _): endAll(step, "ran")
         case .failed(let step, _, let error, _): endAll(step, "failed", [("error", .text(error))])
+        case .retrying(let step, let error, _, _, _): endAll(step, "failed", [("error", .text(error))])
         case .cancelled(let step, _): endAll(step, "cancelled")
         case .hashing, .runStarted, .progress, .log, .skipped, .notStarted, .runEnded: break
         }

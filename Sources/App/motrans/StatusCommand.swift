@@ -18,8 +18,9 @@ struct StatusCommand: ParsableCommand {
     func run() throws {
         let console = Console()
         let engine = try file == nil ? cache.existingEngine() : cache.forecastEngine()
-        let plan = try pipelineOptions.checkedPipeline(try file ?? engine.latestPipelineFile()).plan
-        let forecast = try engine.forecast(plan)
+        let pipeline = try pipelineOptions.pipeline(try file ?? engine.latestPipelineFile())
+        let plan = pipeline.plan
+        let forecast = try engine.forecast(plan, RunRequest(inspect: pipeline.requireSound))
         ForecastPrinter(console: console, isJSON: json).show(forecast, of: plan)
         guard !json else { return }
         if let last = try engine.lineage.read({ try $0.runs(pipeline: plan.name, limit: 1) }).first {

@@ -12,6 +12,7 @@ final class TextRunPrinter: RunPrinter {
     private struct State {
         var total = 0
         var ended = 0
+        var tellsHits = true
         var running: [StepID: Running] = [:]
         var drawsLine = false
     }
@@ -53,12 +54,13 @@ final class TextRunPrinter: RunPrinter {
             return bytes > 1 << 30 ? "reading \(path) (\(Readable.bytes(bytes))) for its digest" : nil
         case .planned(let forecast):
             state.total = forecast.steps.count
+            state.tellsHits = forecast.count(of: .hit) <= ReportPrinter.mostHits
             return nil
         case .runStarted(let run):
             return "run \(run)"
         case .hit(let step, _, _):
             state.ended += 1
-            return line("=", step, "hit")
+            return state.tellsHits ? line("=", step, "hit") : nil
         case .started(let step, _, _, let cause):
             state.running[step] = Running()
             return line("▸", step, cause.description)
@@ -80,6 +82,10 @@ final class TextRunPrinter: RunPrinter {
             state.ended += 1
             return ([line("✗", step, error)] + tail.filter { !Self.repeats(error, $0) }.map { "      │ \($0)" }).joined(
                 separator: "\n")
+        case .retrying(let step, let error, let pause, let number, let count):
+            state.running[step] = nil
+            let words = error.prefix { !$0.isNewline }
+            return line("↻", step, "\(words); tried again in \(Readable.duration(pause)) (\(number) of \(count))")
         case .cancelled(let step, _):
             state.running[step] = nil
             return line("✗", step, "interrupted")
@@ -100,7 +106,7 @@ final class TextRunPrinter: RunPrinter {
 
     private func isTrouble(_ event: RunEvent) -> Bool {
         switch event {
-        case .failed, .recomputing: true
+        case .failed, .recomputing, .retrying: true
         default: false
         }
     }

@@ -19,6 +19,8 @@ public struct KeyRecord: Hashable, Sendable {
     /// The fields in the order in which they were added, which is part of the key.
     public private(set) var fields: [Field] = []
     private var paths: Set<String> = []
+    /// `text`, which grows with the fields.
+    private var bytes: [UInt8] = []
 
     /// A record without fields.
     public init() {}
@@ -33,7 +35,12 @@ public struct KeyRecord: Hashable, Sendable {
     /// - Throws: `ArtifactError.duplicateField`, and `.number` for a value without a canonical form.
     public mutating func add(_ path: String, _ value: Value) throws(ArtifactError) {
         guard paths.insert(path).inserted else { throw .duplicateField(path) }
-        _ = try value.canonicalText()
+        var line: [UInt8] = []
+        if Self.isPlain(path) { line += path.utf8 } else { Value.appendCanonical(path, to: &line) }
+        line += " = ".utf8
+        try value.appendCanonical(to: &line, at: "")
+        line.append(UInt8(ascii: "\n"))
+        bytes += line
         fields.append(Field(path: path, value: value))
     }
 
@@ -74,21 +81,7 @@ extension KeyRecord {
     /// One line per field: the path, ` = `, the canonical text of the value.
     ///
     /// Paths with odd characters are quoted.
-    public var text: String {
-        var text: [UInt8] = []
-        for field in fields {
-            if Self.isPlain(field.path) {
-                text += field.path.utf8
-            } else {
-                Value.appendCanonical(field.path, to: &text)
-            }
-            guard let value = try? field.value.canonicalText() else {
-                preconditionFailure("field \(field.path) was added without a canonical form")
-            }
-            text += " = \(value)\n".utf8
-        }
-        return String(decoding: text, as: UTF8.self)
-    }
+    public var text: String { String(decoding: bytes, as: UTF8.self) }
 
     /// The key: the SHA-256 of `text`.
     public var digest: Digest { Digest(of: text) }

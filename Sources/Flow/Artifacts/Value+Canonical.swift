@@ -23,7 +23,7 @@ extension Value {
         self = try reader.document()
     }
 
-    private func appendCanonical(to text: inout [UInt8], at path: String) throws(ArtifactError) {
+    func appendCanonical(to text: inout [UInt8], at path: String) throws(ArtifactError) {
         switch self {
         case .null: text += "null".utf8
         case .bool(let truth): text += (truth ? "true" : "false").utf8

@@ -31,7 +31,7 @@ struct Attempt: Sendable {
         case superseded
         /// Inputs cannot be restored: they have to be made again.
         case inputsGone([(producer: StepID, port: String, isDamaged: Bool, reason: String)])
-        case failed(AttemptID?, error: String, logTail: [String])
+        case failed(AttemptID?, error: String, logTail: [String], isTransient: Bool = false)
         case cancelled(AttemptID?)
     }
 
@@ -50,6 +50,8 @@ struct Attempt: Sendable {
     let cancellation: CancellationFlag
     /// Seconds between two checkpoints.
     let checkpointInterval: Double
+    /// Seconds after which it is ended; nil: never.
+    let timeout: Double?
     /// Whether it may go on from a checkpoint; what is forced is done anew.
     let mayResume: Bool
     let report: @Sendable (RunEvent) -> Void
@@ -94,9 +96,12 @@ struct Attempt: Sendable {
         let models = digests.models(of: step).sorted { $0.key.rawValue < $1.key.rawValue }.map { part, content in
             ModelUse(part: part.rawValue, digest: content.digest, path: step.model?.folders[part]?.path ?? "")
         }
+        var places = step.settingPlaces.mapValues(\.description)
+        for (port, place) in step.inputPlaces { places["inputs.\(port)"] = place.description }
+        if let place = step.elementPlace { places["element."] = place.description }
         return NewAttempt(
             run: run, step: step.id.description, stage: step.stage.name, stageVersion: stage.version,
-            record: key.record, settingPlaces: step.settingPlaces.mapValues(\.description), element: step.element,
+            record: key.record, settingPlaces: places, element: step.element,
             cause: cause.description, inputs: inputs, models: models)
     }
 
@@ -146,8 +151,15 @@ struct Attempt: Sendable {
             let words = "\(error)".split(separator: "\n").map { AttemptLog.printable(String($0)) }
             for (index, line) in words.enumerated() { log.append(index == 0 ? "error: \(line)" : line) }
             let told = words.joined(separator: "\n")
-            return close(id, .failed, error: told, log, meter) ?? .failed(id, error: told, logTail: log.tail(20))
+            return close(id, .failed, error: told, log, meter)
+                ?? .failed(id, error: told, logTail: log.tail(20), isTransient: Self.isTransient(error))
         }
+    }
+
+    /// Whether an error may be gone when the same is tried again.
+    static func isTransient(_ error: any Error) -> Bool {
+        if case LineageError.busy = error { return true }
+        return (error as? any TransientError)?.isTransient ?? false
     }
 
     private func restore(
@@ -217,11 +229,17 @@ struct Attempt: Sendable {
         let model = step.model.map { model in
             ModelSet(name: model.name, folders: model.folders.filter { step.modelParts.contains($0.key) })
         }
+        let deadline = timeout.map { ContinuousClock.now + .seconds($0) }
         return StageContext(
             inputs: inputs, element: step.element, model: model, outputs: outputs,
             scratch: scratch.appending(path: "work"), checkpoints: checkpoints, log: log,
             report: { [report] in report(.progress(id, $0)) },
-            checkCancellation: { [cancellation] in try cancellation.check() })
+            checkCancellation: { [cancellation, timeout] in
+                try cancellation.check()
+                if let timeout, let deadline, ContinuousClock.now >= deadline {
+                    throw ExecutionError.timedOut(step: id, seconds: timeout)
+                }
+            })
     }
 
     /// What keeps the checkpoints of a stage that has some; nil for one that has none, and for what is forced: that is done
@@ -258,6 +276,7 @@ struct Attempt: Sendable {
             given.append(
                 AttemptResult.Output(port: port.name, artifact: artifact.digest, manifest: artifact.manifest))
         }
+        try refuseRevoked(given)
         try batch.commit()
         let usage = meter.read()
         let result = AttemptResult(
@@ -265,6 +284,17 @@ struct Attempt: Sendable {
         try engine.lineage.finish(id, result, lease: lease)
         let digests = Dictionary(given.map { ($0.port, $0.artifact) }) { first, _ in first }
         return .done(id, outputs: digests, usage)
+    }
+
+    /// What was revoked is not kept again because something made it once more.
+    private func refuseRevoked(_ given: [AttemptResult.Output]) throws {
+        let taint = try engine.lineage.read { try $0.taint() }
+        guard !taint.isEmpty else { return }
+        for output in given {
+            let file = output.manifest.entries.lazy.compactMap { taint.files[$0.digest] }.first
+            guard let revocation = taint.artifacts[output.artifact] ?? file else { continue }
+            throw ExecutionError.revokedOutput(step: step.id, port: output.port, revocation)
+        }
     }
 
     /// Records an end that is not a success.

@@ -15,8 +15,12 @@ public struct CollectionPolicy: Hashable, Sendable {
     /// With another limit: what these used stays. Nil: one run stays.
     public var keepRuns: Int?
 
+    /// All that comes from something revoked, pinned or not, and nothing else.
+    public var revoked: Bool
+
     /// Limits as they are.
-    public init(olderThan: Double? = nil, maxSize: Int? = nil, keepRuns: Int? = nil) {
+    public init(olderThan: Double? = nil, maxSize: Int? = nil, keepRuns: Int? = nil, revoked: Bool = false) {
+        self.revoked = revoked
         self.olderThan = olderThan
         self.maxSize = maxSize
         self.keepRuns = keepRuns
@@ -42,6 +46,8 @@ public struct CollectionPlan: Sendable {
         case fits
         /// No limit was given.
         case noLimit
+        /// Only what was revoked goes.
+        case notRevoked
 
         /// As people read it.
         public var description: String {
@@ -52,6 +58,7 @@ public struct CollectionPlan: Sendable {
             case .young: "used recently"
             case .fits: "the store is small enough"
             case .noLimit: "no limit was given"
+            case .notRevoked: "comes from nothing revoked"
             }
         }
     }
@@ -70,6 +77,8 @@ public struct CollectionPlan: Sendable {
         public let lastUsed: Date
         /// Why it stays; nil when it goes.
         public let reason: Reason?
+        /// Under which revocation it falls.
+        public let revocation: Revocation?
     }
 
     /// Artifacts that go; lineage remembers them.
@@ -93,6 +102,8 @@ public struct CollectionPlan: Sendable {
         public let bytes: Int
         /// Whether no artifact needs it, so that it is no loss.
         public let isOrphan: Bool
+        /// Under which revocation it falls.
+        public let revocation: Revocation?
     }
 
     /// What deleting the objects frees, in bytes on disk.

@@ -29,7 +29,8 @@ extension Engine {
             plan.objects.map { object in
                 Eviction(
                     digest: object.digest, bytes: object.bytes,
-                    reason: object.isOrphan ? "no artifact needs it" : "gc", date: plan.date)
+                    reason: object.revocation.map { "revoked: \($0.reason)" }
+                        ?? (object.isOrphan ? "no artifact needs it" : "gc"), date: plan.date)
             })
         let evicted = Set(plan.evicted.filter { $0.kind == CheckpointKeeper.kind }.map(\.digest))
         for checkpoint in try lineage.read({ try $0.checkpoints() }) where evicted.contains(checkpoint.artifact) {
@@ -55,11 +56,14 @@ private struct Collector {
     private var recent: [Digest: RunID] = [:]
     private var pinned: Set<Digest> = []
     private var inUse: Set<Digest> = []
+    private var revoked: [Digest: Revocation]
 
     init(_ reader: LineageReader, _ objects: [StoredObject], _ policy: CollectionPolicy, _ date: Date) throws {
         self.policy = policy
         self.date = date
         self.objects = Dictionary(uniqueKeysWithValues: objects.map { ($0.digest, $0) })
+        let taint = try reader.taint()
+        revoked = taint.artifacts
         var artifacts: [ArtifactRecord] = []
         let writers = Dictionary(try reader.checkpoints().map { ($0.artifact, $0.attempt) }) { $1 }
         for artifact in try reader.artifacts() where self.objects[artifact.digest] != nil {
@@ -68,6 +72,7 @@ private struct Collector {
                 steps[artifact.digest] = maker.attempt.step
             } else if let writer = try writers[artifact.digest].flatMap({ try reader.attempt($0) }) {
                 steps[artifact.digest] = "\(writer.attempt.step) (checkpoint)"
+                revoked[artifact.digest] = revoked[artifact.digest] ?? taint.attempts[writer.id]
                 let run = try reader.run(writer.attempt.run)
                 if run?.outcome == .running, run?.run.process.liveness != .dead { inUse.insert(artifact.digest) }
             } else {
@@ -112,10 +117,11 @@ private struct Collector {
         for artifact in artifacts { for digest in Self.objects(of: artifact) { needs[digest, default: 0] += 1 } }
         let stored = objects.values.reduce(0) { $0 + $1.storedBytes }
         var gone: [CollectionPlan.StoredDigest] = []
-        for object in objects.values where needs[object.digest] == nil {
+        for object in objects.values where needs[object.digest] == nil && !policy.revoked {
             guard object.published < date - Self.grace else { continue }
             gone.append(
-                CollectionPlan.StoredDigest(digest: object.digest, bytes: object.storedBytes, isOrphan: true))
+                CollectionPlan.StoredDigest(
+                    digest: object.digest, bytes: object.storedBytes, isOrphan: true, revocation: nil))
         }
         var size = stored - gone.reduce(0) { $0 + $1.bytes }
         var evicted: [CollectionPlan.Item] = []
@@ -125,7 +131,7 @@ private struct Collector {
             let item = CollectionPlan.Item(
                 digest: artifact.digest, kind: artifact.manifest.kind, size: artifact.manifest.size,
                 step: steps[artifact.digest] ?? "", lastUsed: lastUsed[artifact.digest] ?? artifact.recorded,
-                reason: reason)
+                reason: reason, revocation: revoked[artifact.digest])
             guard reason == nil else {
                 kept.append(item)
                 continue
@@ -135,7 +141,10 @@ private struct Collector {
                 needs[digest, default: 0] -= 1
                 guard needs[digest] == 0, let object = objects[digest] else { continue }
                 size -= object.storedBytes
-                gone.append(CollectionPlan.StoredDigest(digest: digest, bytes: object.storedBytes, isOrphan: false))
+                gone.append(
+                    CollectionPlan.StoredDigest(
+                        digest: digest, bytes: object.storedBytes, isOrphan: false,
+                        revocation: item.revocation))
             }
         }
         return CollectionPlan(
@@ -145,6 +154,7 @@ private struct Collector {
 
     private func reason(toKeep artifact: ArtifactRecord, size: Int) -> CollectionPlan.Reason? {
         let digest = artifact.digest
+        if policy.revoked { return revoked[digest] == nil ? .notRevoked : inUse.contains(digest) ? .inUse : nil }
         if pinned.contains(digest) { return .pinned }
         if inUse.contains(digest) { return .inUse }
         if let run = recent[digest] { return .recentRun(run) }

@@ -32,6 +32,41 @@ extension Engine {
         }
     }
 
+    /// Why one attempt was made.
+    public func explain(attempt id: AttemptID) throws -> [Explanation] {
+        try lineage.read { reader in
+            guard let attempt = try reader.attempt(id) else {
+                throw ExecutionError.notFound(id.text, help: "`motrans show` lists the attempts of a run")
+            }
+            var explainer = Explainer(reader: reader, pipeline: nil)
+            let older = try explainer.nearest(before: attempt)
+            return [try explainer.explain(attempt, against: older)]
+        }
+    }
+
+    /// What differs between any two attempts, of the same step or of two.
+    ///
+    /// - Parameters:
+    ///   - newer: an attempt as `motrans show` lists it, or a step: then its latest attempt, or what `run` used.
+    ///   - older: the same, with `other` for a run.
+    /// - Throws: `ExecutionError.notFound`, `LineageError`.
+    public func explain(
+        _ newer: String, and older: String, of pipeline: String? = nil, run: RunID? = nil, other: RunID? = nil
+    ) throws -> Explanation {
+        try lineage.read { reader in
+            var explainer = Explainer(reader: reader, pipeline: pipeline)
+            func attempt(_ name: String, _ run: RunID?) throws -> AttemptRecord {
+                if let attempt = try reader.attempt(AttemptID(name)) { return attempt }
+                guard let step = try names(of: name, pipeline, run, reader).first,
+                    let attempt = try explainer.attempt(at: step, in: run)
+                else { throw Self.neverTried(name, run) }
+                return attempt
+            }
+            let (first, second) = (try attempt(newer, run), try attempt(older, other))
+            return try explainer.explain(first, against: second)
+        }
+    }
+
     /// The recorded steps that a name stands for.
     func names(of step: String, _ pipeline: String?, _ run: RunID?, _ reader: LineageReader) throws -> [String] {
         if run == nil, try !reader.attempts(ofStep: step, pipeline: pipeline, limit: 1).isEmpty { return [step] }
@@ -89,7 +124,8 @@ private struct Explainer {
 
     private func side(_ attempt: AttemptRecord) -> Explanation.Side {
         Explanation.Side(
-            attempt: attempt.id, run: attempt.attempt.run, key: attempt.key, outcome: attempt.outcome,
+            attempt: attempt.id, step: attempt.attempt.step, run: attempt.attempt.run, key: attempt.key,
+            outcome: attempt.outcome,
             cause: attempt.attempt.cause, started: attempt.attempt.started)
     }
 
@@ -98,8 +134,11 @@ private struct Explainer {
     ) throws -> Explanation.Change {
         guard case .input(let port) = change.subject else {
             func place(_ attempt: AttemptRecord?) -> String? {
-                guard case .setting(let name) = change.subject else { return nil }
-                return attempt?.attempt.settingPlaces[name]
+                switch change.subject {
+                case .setting(let name): attempt?.attempt.settingPlaces[name]
+                case .element: attempt?.attempt.settingPlaces["element."]
+                default: nil
+                }
             }
             return Explanation.Change(
                 change: change, placeBefore: place(older), placeAfter: place(newer), upstream: [], sources: [])
@@ -125,7 +164,8 @@ private struct Explainer {
             }
         }
         return Explanation.Change(
-            change: change, placeBefore: nil, placeAfter: nil, upstream: upstream, sources: sources)
+            change: change, placeBefore: older?.attempt.settingPlaces["inputs.\(port)"],
+            placeAfter: newer.attempt.settingPlaces["inputs.\(port)"], upstream: upstream, sources: sources)
     }
 
     /// The attempt that gave an artifact, as it was when another attempt used it.

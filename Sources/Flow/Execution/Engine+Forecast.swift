@@ -1,6 +1,7 @@
 import Artifacts
 import Lineage
 public import Pipelines
+import StageKit
 import Storage
 
 extension Engine {
@@ -9,27 +10,83 @@ extension Engine {
     /// Writes nothing but what files were hashed to, and that only when they are new.
     ///
     /// - Parameter hashing: told of each source or model file that has to be read, with its size, before it is.
-    /// - Throws: `ExecutionError`, `LineageError`.
+    /// - Throws: `ExecutionError`, `LineageError`, and what `request.inspect` throws.
     public func forecast(
         _ plan: Plan, _ request: RunRequest = RunRequest(), hashing: (String, Int) -> Void = { _, _ in }
     ) throws -> Forecast {
+        try examine(plan, request, hashing: hashing).forecast
+    }
+
+    /// Finds what a plan reads and what is known of it.
+    ///
+    /// Stages are asked for their opinion before a file is read that nobody has read before, as it may be large; otherwise
+    /// only about what is not known: a step whose result is there was right when it ran.
+    func examine(
+        _ plan: Plan, _ request: RunRequest, hashing: (String, Int) throws -> Void
+    ) throws -> (selection: Selection, digests: SourceDigests, planner: Planner, forecast: Forecast) {
         let selection = try Selection(plan, request)
-        let digests = try SourceDigests(of: selection.steps, in: lineage, hashing: hashing)
-        return try forecast(plan, planner(selection, digests))
+        var isChecked = false
+        let digests = try SourceDigests(of: selection.steps, in: lineage) { path, bytes in
+            if !isChecked { try request.inspect(nil) }
+            isChecked = true
+            try hashing(path, bytes)
+        }
+        try refuseRevoked(digests, in: selection.steps)
+        let planner = Planner(steps: selection.steps, stages: stages, digests: digests, forced: selection.forced)
+        let forecast = try lineage.read { reader in
+            try estimated(planner.forecast(history(of: plan.name, reader)), plan.name, reader)
+        }
+        if !isChecked, !forecast.isUpToDate {
+            try request.inspect(Set(forecast.steps.filter { $0.decision != .hit }.map(\.id)))
+        }
+        return (selection, digests, planner, forecast)
     }
 
-    func planner(_ selection: Selection, _ digests: SourceDigests) -> Planner {
-        Planner(steps: selection.steps, stages: stages, digests: digests, forced: selection.forced)
+    /// Nothing is made of what was revoked.
+    private func refuseRevoked(_ digests: SourceDigests, in steps: [PlannedStep]) throws {
+        let taint = try lineage.read { try $0.taint() }
+        guard !taint.isEmpty else { return }
+        for step in steps {
+            for (file, digest) in digests.files(of: step) {
+                if let revocation = taint.files[digest] {
+                    throw ExecutionError.revoked(file, step: step.id, revocation)
+                }
+            }
+            for (input, digest) in digests.artifacts(of: step) {
+                guard let revocation = taint.artifacts[digest] else { continue }
+                throw ExecutionError.revoked(input.files.first?.url ?? store.root, step: step.id, revocation)
+            }
+        }
     }
 
-    func forecast(_ plan: Plan, _ planner: Planner) throws -> Forecast {
-        try lineage.read { try planner.forecast(history(of: plan.name, $0)) }
+    /// A forecast with what each step that may run is likely to take.
+    private func estimated(_ forecast: Forecast, _ pipeline: String, _ reader: LineageReader) throws -> Forecast {
+        var ofStages: [StageKind: AttemptCost?] = [:]
+        return Forecast(
+            steps: try forecast.steps.map { step in
+                guard step.decision != .hit else { return step }
+                var step = step
+                let own = try reader.cost(ofStep: step.id.description, pipeline: pipeline)
+                if own == nil, ofStages[step.stage] == nil {
+                    ofStages[step.stage] = .some(try reader.cost(ofStage: step.stage.name))
+                }
+                if let cost = own ?? ofStages[step.stage] ?? nil {
+                    step.estimate = StepEstimate(
+                        seconds: cost.seconds, bytes: cost.bytes, memory: cost.memory, isByStage: own == nil)
+                }
+                return step
+            })
     }
 
     /// What decisions need of lineage and the store.
     func history(of pipeline: String, _ reader: LineageReader) -> History {
-        History(
-            result: { try known($0, reader) },
+        var taint: Taint?
+        return History(
+            result: { key in
+                let found = try taint ?? reader.taint()
+                taint = found
+                return try known(key, reader, found)
+            },
             attempts: { step in
                 // Enough to find the attempt that a person has in mind, and few enough to be quick.
                 try reader.attempts(ofStep: step.description, pipeline: pipeline, limit: 20).map {
@@ -45,8 +102,8 @@ extension Engine {
     }
 
     /// What a key is known to give, and whether it is all there.
-    func known(_ key: Digest, _ reader: LineageReader) throws -> History.Known? {
-        guard let result = try reader.result(for: key) else { return nil }
+    func known(_ key: Digest, _ reader: LineageReader, _ taint: Taint) throws -> History.Known? {
+        guard let result = try reader.result(for: key, without: taint) else { return nil }
         let outputs = Dictionary(result.outputs.map { ($0.port, $0.artifact) }) { first, _ in first }
         let isThere = result.objects.allSatisfy(store.contains)
         return History.Known(

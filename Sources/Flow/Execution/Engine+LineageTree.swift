@@ -1,4 +1,4 @@
-import Artifacts
+public import Artifacts
 import Foundation
 import Lineage
 import Storage
@@ -16,6 +16,21 @@ extension Engine {
             let graph = try reader.graph(from: artifacts, direction == .up ? .upstream : .downstream)
             var builder = TreeBuilder(reader: reader, store: store, graph: graph, direction: direction)
             return LineageTree(direction: direction, root: try builder.root(target))
+        }
+    }
+
+    /// The artifacts that a name on the command line stands for: one by its digest, those that hold a file, or all that an
+    /// attempt or a step gave.
+    ///
+    /// - Throws: `ExecutionError.notFound`, `.ambiguous`, `LineageError`.
+    public func artifacts(named subject: String) throws -> [Digest] {
+        switch try resolve(subject) {
+        case .artifact(let digest): [digest]
+        case .file(_, _, let holders): Array(Set(holders.map(\.artifact))).sorted()
+        case .attempt(let attempt): attempt.outputs.map(\.artifact)
+        case .step(_, let attempts): attempts.flatMap { $0.outputs.map(\.artifact) }
+        case .model:
+            throw ExecutionError.notFound(subject, help: "it is a model's digest, and models are not in the store")
         }
     }
 

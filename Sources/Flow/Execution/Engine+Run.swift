@@ -15,7 +15,8 @@ extension Engine {
     /// Cancelled before anything was begun, it throws `CancellationError`.
     ///
     /// - Parameter report: called for every event, from any thread, one at a time per step; it must be quick.
-    /// - Throws: `ExecutionError`, `LineageError`, `StorageError` when no run is possible, or none any longer.
+    /// - Throws: `ExecutionError`, `LineageError`, `StorageError` when no run is possible, or none any longer, and what
+    ///   `request.inspect` throws.
     public func run(
         _ plan: Plan, _ request: RunRequest = RunRequest(), report: @escaping @Sendable (RunEvent) -> Void = { _ in }
     ) async throws -> RunReport {
@@ -32,15 +33,12 @@ extension Engine {
         _ report: @escaping @Sendable (RunEvent) -> Void
     ) async throws -> RunReport {
         let start = ContinuousClock.now
-        let selection = try Selection(plan, request)
-        let digests = try SourceDigests(of: selection.steps, in: lineage) { path, bytes in
+        // Writes nothing unless a process died.
+        try sweep()
+        let (selection, digests, planner, forecast) = try examine(plan, request) { path, bytes in
             try cancellation.check()
             report(.hashing(path: path, bytes: bytes))
         }
-        // Writes nothing unless a process died.
-        try sweep()
-        let planner = planner(selection, digests)
-        let forecast = try forecast(plan, planner)
         report(.planned(forecast))
         let result: RunReport
         if forecast.isUpToDate {
@@ -61,7 +59,8 @@ extension Engine {
         } else {
             let run = try begin(plan, request, digests, forecast)
             report(.runStarted(run))
-            var runner = Runner(self, run, pipeline: plan.name, selection, planner, request, cancellation, report)
+            var runner = Runner(
+                self, run, pipeline: plan.name, selection, planner, forecast, request, cancellation, report)
             do {
                 let (steps, decisions) = try await runner.perform()
                 let outcome = Self.outcome(of: steps, cancellation)
@@ -87,10 +86,7 @@ extension Engine {
             guard let latest = try reader.runs(pipeline: plan.name, limit: 1).first else { return false }
             let used = Dictionary(
                 try reader.steps(of: latest.id).map { ($0.step, $0.attempt) }, uniquingKeysWith: { $1 })
-            return try forecast.steps.allSatisfy { step in
-                guard let key = step.key?.digest, let attempt = used[step.id.description] else { return false }
-                return try reader.result(for: key)?.attempt == attempt
-            }
+            return forecast.steps.allSatisfy { used[$0.id.description] == .some($0.attempt) }
         }
     }
 
@@ -105,14 +101,11 @@ extension Engine {
         // At once, so that gc spares from now on what the run will read. All steps, so that they keep the order of the
         // plan; what is not a hit counts as not tried until it is.
         try lineage.record(
-            try lineage.read { reader in
-                try forecast.steps.map { step in
-                    let isHit = step.decision == .hit
-                    return RunStep(
-                        step: step.id.description, stage: step.stage.name, decision: isHit ? .hit : .skipped,
-                        cause: step.cause?.description,
-                        attempt: isHit ? try step.key.flatMap { try reader.result(for: $0.digest)?.attempt } : nil)
-                }
+            forecast.steps.map { step in
+                RunStep(
+                    step: step.id.description, stage: step.stage.name,
+                    decision: step.decision == .hit ? .hit : .skipped, cause: step.cause?.description,
+                    attempt: step.attempt)
             }, in: run)
         return run
     }

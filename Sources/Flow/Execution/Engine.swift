@@ -23,8 +23,10 @@ public struct Engine: Sendable {
     public let lineage: LineageDatabase
     /// The version of the tool.
     public let version: String
+    private let makeFacts: @Sendable () -> [String: String]
+
     /// Facts about the machine that go into each attempt's record and never into keys: kernels, BLAS, threads.
-    public let facts: [String: String]
+    public var facts: [String: String] { makeFacts() }
 
     /// The digest of a part of a model, as keys have it; files that did not change since they were last seen are not read
     /// again.
@@ -36,13 +38,16 @@ public struct Engine: Sendable {
     }
 
     /// An engine over a cache.
+    ///
+    /// - Parameter facts: asked for only when something runs.
     public init(
-        stages: StageTable, store: ObjectStore, lineage: LineageDatabase, version: String, facts: [String: String] = [:]
+        stages: StageTable, store: ObjectStore, lineage: LineageDatabase, version: String,
+        facts: @autoclosure @escaping @Sendable () -> [String: String] = [:]
     ) {
         self.stages = stages
         self.store = store
         self.lineage = lineage
         self.version = version
-        self.facts = facts
+        makeFacts = facts
     }
 }

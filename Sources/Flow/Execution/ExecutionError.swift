@@ -1,5 +1,6 @@
 public import Artifacts
 public import Foundation
+public import Lineage
 public import Pipelines
 
 /// What can go wrong around a run; what a stage throws is reported beside its step instead.
@@ -12,6 +13,12 @@ public enum ExecutionError: Error, Hashable, Sendable, CustomStringConvertible {
     case sourceChanged(URL, step: StepID)
     /// A stage ended well, but this output has no file with content.
     case outputEmpty(step: StepID, port: String)
+    /// A file of the user's must not be used any more.
+    case revoked(URL, step: StepID, Revocation)
+    /// What a step gave must not be used any more.
+    case revokedOutput(step: StepID, port: String, Revocation)
+    /// A step took longer than it may.
+    case timedOut(step: StepID, seconds: Double)
     /// Outputs are damaged or gone, although they were made again in this run.
     case notReproducible(step: StepID, port: String, reason: String)
     /// No step, artifact, object, file or attempt goes by this name.
@@ -35,6 +42,15 @@ public enum ExecutionError: Error, Hashable, Sendable, CustomStringConvertible {
             "\(url.path) changed while \(step) was reading it, so the result was not kept; run again when it is complete"
         case .outputEmpty(let step, let port):
             "\(step) ended without writing anything, or only empty files, to its output \(port); nothing was kept"
+        case .revoked(let url, let step, let revocation):
+            "\(url.path), which \(step) reads, must not be used any more: it was revoked "
+                + "(\(revocation.reason)); take it out of the pipeline"
+        case .revokedOutput(let step, let port, let revocation):
+            "what \(step) gave at its output \(port) must not be used any more: it was revoked "
+                + "(\(revocation.reason)); nothing was kept"
+        case .timedOut(let step, let seconds):
+            "\(step) was ended after \(seconds == seconds.rounded() ? "\(Int(seconds))" : "\(seconds)") s, which is all it "
+                + "may take; raise `timeout:` or `--timeout`"
         case .notReproducible(let step, let port, let reason):
             "output \(port) of \(step) cannot be read, although it was just made again: \(reason)"
         case .notFound(let name, let help): "nothing here is called \(name): \(help)"

@@ -8,6 +8,8 @@ public struct Explanation: Sendable {
     public struct Side: Sendable {
         /// Which one.
         public let attempt: AttemptID
+        /// At which step.
+        public let step: String
         /// The run that made it.
         public let run: RunID
         /// Its key.
@@ -24,7 +26,8 @@ public struct Explanation: Sendable {
     public struct Change: Sendable {
         /// What changed.
         public let change: KeyChange
-        /// For a setting, where the value before was given; nil when nobody gave it, so that it was the default.
+        /// For a setting, an element or an input, where the value before was given; nil when nobody gave it, so that it was
+        /// the default.
         public let placeBefore: String?
         /// The same of the value after.
         public let placeAfter: String?

@@ -112,13 +112,15 @@ struct Planner {
                     return try forecast(step, outputs: outputs, history)
                 }
                 switch try judge(step, key, history) {
-                case .hit(_, let known):
+                case .hit(let attempt, let known):
                     outputs[step.id] = known
                     return Forecast.Step(
-                        id: step.id, stage: step.stage, decision: .hit, cause: nil, key: key, outputs: known)
+                        id: step.id, stage: step.stage, decision: .hit, cause: nil, key: key, outputs: known,
+                        attempt: attempt, estimate: nil)
                 case .run(let cause):
                     return Forecast.Step(
-                        id: step.id, stage: step.stage, decision: .run, cause: cause, key: key, outputs: [:])
+                        id: step.id, stage: step.stage, decision: .run, cause: cause, key: key, outputs: [:],
+                        attempt: nil, estimate: nil)
                 }
             })
     }
@@ -128,7 +130,9 @@ struct Planner {
         _ step: PlannedStep, outputs: [StepID: [String: Digest]], _ history: History
     ) throws -> Forecast.Step {
         func result(_ decision: Decision, _ cause: Cause) -> Forecast.Step {
-            Forecast.Step(id: step.id, stage: step.stage, decision: decision, cause: cause, key: nil, outputs: [:])
+            Forecast.Step(
+                id: step.id, stage: step.stage, decision: decision, cause: cause, key: nil, outputs: [:], attempt: nil,
+                estimate: nil)
         }
         if forced.contains(step.id) { return result(.run, .forced) }
         if step.isVolatile { return result(.run, .volatile) }

@@ -35,6 +35,8 @@ public enum RunEvent: Sendable {
     case finished(StepID, attempt: AttemptID, outputs: [String: Digest], usage: ResourceUsage)
     /// Its body threw, or what it gave is not what it declares. `logTail`: the last lines of its log.
     case failed(StepID, attempt: AttemptID?, error: String, logTail: [String])
+    /// It failed, and is tried again after some seconds.
+    case retrying(StepID, error: String, after: Double, number: Int, of: Int)
     /// It was interrupted.
     case cancelled(StepID, attempt: AttemptID?)
     /// It will not run, because a step that feeds it failed.

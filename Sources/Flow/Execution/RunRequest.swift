@@ -1,4 +1,5 @@
 public import Pipelines
+public import StageKit
 
 /// What a person asks of a run, beside the plan.
 public struct RunRequest: Sendable {
@@ -29,10 +30,25 @@ public struct RunRequest: Sendable {
     /// Seconds between two checkpoints of a stage that keeps them.
     public var checkpointInterval: Double
 
+    /// How often a step is tried again after a failure, where it does not say itself.
+    ///
+    /// A failure that may pass by itself is tried again twice in any case.
+    public var retries: Int
+    /// Seconds after which a step is ended, where it does not say itself.
+    public var timeout: Double?
+    /// Bytes that all steps at work may take together, by what they took before; nil: no limit.
+    public var memory: Int?
+    /// Steps of a stage at once.
+    public var limits: [StageKind: Int]
+
+    /// Looks at steps before anything runs, and throws when it finds something wrong with them; nil stands for all.
+    public var inspect: @Sendable (Set<StepID>?) throws -> Void
+
     /// All steps, in the ordinary way.
     public init(
         steps: [String] = [], force: Force = .none, jobs: Int = 1, keepsGoing: Bool = false, commandLine: [String] = [],
-        checkpointInterval: Double = 60
+        checkpointInterval: Double = 60, retries: Int = 0, timeout: Double? = nil, memory: Int? = nil,
+        limits: [StageKind: Int] = [:], inspect: @escaping @Sendable (Set<StepID>?) throws -> Void = { _ in }
     ) {
         self.steps = steps
         self.force = force
@@ -40,6 +56,11 @@ public struct RunRequest: Sendable {
         self.keepsGoing = keepsGoing
         self.commandLine = commandLine
         self.checkpointInterval = checkpointInterval
+        self.retries = retries
+        self.timeout = timeout
+        self.memory = memory
+        self.limits = limits
+        self.inspect = inspect
     }
 
     /// Whether the plan has all the steps that are asked for.

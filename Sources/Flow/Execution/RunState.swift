@@ -46,12 +46,16 @@ struct RunState: Sendable {
     private(set) var states: [NodeState]
     private let dependents: [[NodeID]]
     private let pools: [ResourcePool]
-    private let priorities: [Int]
+    private let priorities: [Double]
+    private let kinds: [StageKind]
+    private let memory: [Int]
     private let keepsGoing: Bool
     private var unmet: [Int]
     private var ready: [NodeID]
     private var queues: [ResourcePool: [NodeID]] = [:]
     private var room: [ResourcePool: Int]
+    private var kindRoom: [StageKind: Int]
+    private var freeMemory: Int
     /// Steps that wait for another to be done once more, beyond what the plan says.
     private var extraDependents: [NodeID: Set<NodeID>] = [:]
     private var runningCount = 0
@@ -63,7 +67,15 @@ struct RunState: Sendable {
     ///   - dependencies: for each node, the nodes that feed it; all have smaller indices.
     ///   - pools: for each node, what it competes for.
     ///   - room: how many nodes of each pool may run at once.
-    init(dependencies: [Set<NodeID>], pools: [ResourcePool], room: [ResourcePool: Int], keepsGoing: Bool) {
+    ///   - kinds: for each node, its stage; of those in `kindRoom` only so many run at once.
+    ///   - seconds: for each node, how long it takes; what is on the longest way to the end starts first. Nil: all equal.
+    ///   - memory: for each node, how many bytes it takes; together not more than `memoryRoom`, but for one that takes more
+    ///     alone. Nil: none takes any.
+    init(
+        dependencies: [Set<NodeID>], pools: [ResourcePool], room: [ResourcePool: Int], keepsGoing: Bool,
+        kinds: [StageKind]? = nil, kindRoom: [StageKind: Int] = [:], seconds: [Double]? = nil, memory: [Int]? = nil,
+        memoryRoom: Int = .max
+    ) {
         precondition(dependencies.count == pools.count, "\(dependencies.count) nodes, \(pools.count) pools")
         var dependents = [[NodeID]](repeating: [], count: dependencies.count)
         for (index, feeding) in dependencies.enumerated() {
@@ -76,10 +88,14 @@ struct RunState: Sendable {
         self.pools = pools
         self.room = room
         self.keepsGoing = keepsGoing
+        self.kinds = kinds ?? [StageKind](repeating: "", count: pools.count)
+        self.kindRoom = kindRoom
+        self.memory = memory ?? [Int](repeating: 0, count: pools.count)
+        freeMemory = memoryRoom
         // The longest way to the end: what holds up most starts first.
-        var heights = [Int](repeating: 0, count: dependencies.count)
+        var heights = [Double](repeating: 0, count: dependencies.count)
         for index in dependencies.indices.reversed() {
-            heights[index] = (dependents[index].map { heights[$0.index] }.max() ?? -1) + 1
+            heights[index] = (dependents[index].map { heights[$0.index] }.max() ?? 0) + (seconds?[index] ?? 1)
         }
         priorities = heights
         unmet = dependencies.map(\.count)
@@ -112,15 +128,22 @@ struct RunState: Sendable {
         queues[pools[id.index], default: []].append(id)
     }
 
-    /// The next queued step whose pool has room: the one on the longest way to the end, then the first of the plan.
+    /// The next queued step for which there is room: the one on the longest way to the end, then the first of the plan.
     mutating func start() -> NodeID? {
         guard !isStopping else { return nil }
         for pool in ResourcePool.allCases where room[pool, default: 1] > 0 {
-            guard
-                let position = queues[pool, default: []].indices.max(by: { isMoreUrgent($1, than: $0, in: pool) }),
-                let id = queues[pool]?.remove(at: position)
-            else { continue }
+            let queue = queues[pool, default: []]
+            var best: Int?
+            for position in queue.indices where fits(queue[position]) {
+                if let found = best, !isMoreUrgent(queue[position], than: queue[found]) { continue }
+                best = position
+            }
+            guard let best else { continue }
+            let id = queue[best]
+            queues[pool]?.remove(at: best)
             room[pool, default: 1] -= 1
+            kindRoom[kinds[id.index]]? -= 1
+            freeMemory -= memory[id.index]
             runningCount += 1
             states[id.index] = .running
             return id
@@ -128,9 +151,13 @@ struct RunState: Sendable {
         return nil
     }
 
-    private func isMoreUrgent(_ left: Int, than right: Int, in pool: ResourcePool) -> Bool {
-        let queue = queues[pool, default: []]
-        let (first, second) = (queue[left], queue[right])
+    /// Whether a step may run beside those that do; alone, any may.
+    private func fits(_ id: NodeID) -> Bool {
+        guard kindRoom[kinds[id.index], default: 1] > 0 else { return false }
+        return runningCount == 0 || memory[id.index] <= freeMemory
+    }
+
+    private func isMoreUrgent(_ first: NodeID, than second: NodeID) -> Bool {
         let (height, other) = (priorities[first.index], priorities[second.index])
         return height == other ? first < second : height > other
     }
@@ -204,6 +231,8 @@ struct RunState: Sendable {
         case .running:
             runningCount -= 1
             room[pools[id.index], default: 1] += 1
+            kindRoom[kinds[id.index]]? += 1
+            freeMemory += memory[id.index]
         case .ready: break
         case .waiting, .queued, .parked, .done, .failed, .skipped:
             preconditionFailure("step \(id.index) cannot end: it is \(self[id])")

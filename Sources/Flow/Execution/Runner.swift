@@ -28,7 +28,7 @@ struct Runner {
     private let planner: Planner
     private let pipeline: String
     private let cancellation: CancellationFlag
-    private let checkpointInterval: Double
+    private let request: RunRequest
     private let report: @Sendable (RunEvent) -> Void
     private let selection: Selection
     private let executor: ComputeExecutor
@@ -46,20 +46,23 @@ struct Runner {
     /// Steps whose result is known and cannot be used.
     private var mustRun: [NodeID: Cause] = [:]
     private var retries: [NodeID: Int] = [:]
+    /// How often a step failed and was tried again.
+    private var failures: [NodeID: Int] = [:]
     private var waitErrors: [NodeID: String] = [:]
     /// Keys that this run computed: what was forced is not done twice.
     private var computed: Set<Digest> = []
 
     init(
         _ engine: Engine, _ run: RunID, pipeline: String, _ selection: Selection, _ planner: Planner,
-        _ request: RunRequest, _ cancellation: CancellationFlag, _ report: @escaping @Sendable (RunEvent) -> Void
+        _ forecast: Forecast, _ request: RunRequest, _ cancellation: CancellationFlag,
+        _ report: @escaping @Sendable (RunEvent) -> Void
     ) {
         self.engine = engine
         self.run = run
         self.pipeline = pipeline
         self.selection = selection
         self.planner = planner
-        checkpointInterval = request.checkpointInterval
+        self.request = request
         self.cancellation = cancellation
         self.report = report
         let jobs = max(1, request.jobs)
@@ -67,7 +70,11 @@ struct Runner {
         state = RunState(
             dependencies: selection.dependencies,
             pools: selection.steps.map { planner.stages[$0.stage]?.pool ?? .compute },
-            room: [.compute: 1, .light: jobs], keepsGoing: request.keepsGoing)
+            room: [.compute: 1, .light: jobs], keepsGoing: request.keepsGoing,
+            kinds: selection.steps.map(\.stage), kindRoom: request.limits,
+            seconds: forecast.steps.map { $0.decision == .hit ? 0 : $0.estimate?.seconds ?? 1 },
+            memory: zip(selection.steps, forecast.steps).map { $0.limits.memory ?? $1.estimate?.memory ?? 0 },
+            memoryRoom: request.memory ?? .max)
     }
 
     /// Runs to the end and returns what became of each step, in the order of the plan, with the rows for lineage.
@@ -175,7 +182,7 @@ struct Runner {
             (feeding, Dictionary(self.step(selection.node(of: feeding)).outputs.map { ($0.name, $0.kind) }) { $1 })
         }
         group.addTask(executorPreference: executor) {
-            [engine, run, planner, cancellation, checkpointInterval, report, leases] in
+            [engine, run, planner, cancellation, request, report, leases] in
             do {
                 var watch = LeaseWatch()
                 let lease: Lease
@@ -188,7 +195,8 @@ struct Runner {
                 // Another process may have published between the look-up and the lease.
                 let isKnown: Bool
                 do {
-                    isKnown = try mayReuse && engine.lineage.read { try engine.known(key.digest, $0) }.isComplete
+                    isKnown =
+                        try mayReuse && engine.lineage.read { try engine.known(key.digest, $0, $0.taint()) }.isComplete
                 } catch {
                     // The first error is the one to tell.
                     try? engine.lineage.release(lease)
@@ -201,14 +209,36 @@ struct Runner {
                 let attempt = Attempt(
                     engine: engine, run: run, step: step, stage: stage, key: key, cause: cause, lease: lease, fed: fed,
                     kinds: Dictionary(uniqueKeysWithValues: kinds), digests: planner.digests,
-                    cancellation: cancellation, checkpointInterval: checkpointInterval, mayResume: mayReuse,
-                    report: report)
+                    cancellation: cancellation, checkpointInterval: request.checkpointInterval,
+                    timeout: step.limits.timeout ?? request.timeout, mayResume: mayReuse, report: report)
                 return .ended(id, attempt.make())
             } catch {
-                return .ended(id, .failed(nil, error: "\(error)", logTail: []))
+                return .ended(id, .failed(nil, error: "\(error)", logTail: [], isTransient: Attempt.isTransient(error)))
             }
         }
     }
+
+    /// Tries a step again after a while, if it may be; whether it may.
+    private mutating func retry(
+        _ id: NodeID, _ error: String, isTransient: Bool, in group: inout ThrowingTaskGroup<Completion, any Error>
+    ) -> Bool {
+        let allowed = max(step(id).limits.retries ?? request.retries, isTransient ? Self.transientRetries : 0)
+        let count = failures[id, default: 0]
+        guard count < allowed, !cancellation.isSet, !state.isStopping else { return false }
+        failures[id] = count + 1
+        // 1 s, 4 s, 16 s, then a minute each time: what is busy shall not be kept busy.
+        let pause = min(60, pow(4, Double(count)))
+        report(.retrying(step(id).id, error: error, after: pause, number: count + 1, of: allowed))
+        giveUpLead(id)
+        state.park(id)
+        group.addTask {
+            try? await Task.sleep(for: .seconds(pause))
+            return .waited(id, error: nil)
+        }
+        return true
+    }
+
+    private static let transientRetries = 2
 
     /// Waits, without taking a thread, until the work is free or its holder is gone.
     ///
@@ -247,6 +277,8 @@ struct Runner {
         case .waited(let id, let error):
             waitErrors[id] = error
             state.unpark(id)
+        case .ended(let id, .failed(_, let error, _, let isTransient))
+        where retry(id, error, isTransient: isTransient, in: &group): break
         case .ended(let id, let end): handle(id, end)
         }
     }
@@ -267,7 +299,7 @@ struct Runner {
             state.park(id)
             state.unpark(id)
         case .inputsGone(let gone): redo(gone, for: id)
-        case .failed(let attempt, let error, let tail): fail(id, attempt, error, tail)
+        case .failed(let attempt, let error, let tail, _): fail(id, attempt, error, tail)
         case .cancelled(let attempt):
             self.end(id, .cancelled(attempt))
             decide(id, attempt == nil ? .skipped : .run, attempt)

@@ -63,6 +63,21 @@ struct SourceDigests: Sendable {
         return contents
     }
 
+    /// Every file of the user's that a step reads, with its digest.
+    func files(of step: PlannedStep) -> [(file: URL, digest: Digest)] {
+        let sources = Self.sourceInputs(of: step).flatMap { input in
+            let digests = Dictionary(self[input].manifest.entries.map { ($0.path, $0.digest) }) { first, _ in first }
+            return input.files.compactMap { file in digests[file.path].map { (file.url, $0) } }
+        }
+        return sources
+            + models(of: step).values.flatMap { $0.files.values.map { (URL(filePath: $0.path), $0.digest) } }
+    }
+
+    /// The artifacts that a step's files are.
+    func artifacts(of step: PlannedStep) -> [(input: SourceInput, digest: Digest)] {
+        Self.sourceInputs(of: step).map { ($0, self[$0].digest) }
+    }
+
     /// The file of a step's that is not any more what it was when the plan was made; nil when all are.
     func changedFile(of step: PlannedStep, in lineage: LineageDatabase) throws -> URL? {
         for input in Self.sourceInputs(of: step) {

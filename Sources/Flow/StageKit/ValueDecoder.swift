@@ -7,22 +7,24 @@ import Artifacts
 /// Strict: values are expected complete and normalised, so an `.int` is no double here.
 struct ValueDecoder: Decoder {
     let value: Value
-    let codingPath: [any CodingKey]
+    /// Where in the value around it; a whole path would be an array for every setting of every step.
+    private let key: (any CodingKey)?
+    var codingPath: [any CodingKey] { key.map { [$0] } ?? [] }
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
-    init(_ value: Value, at path: [any CodingKey] = []) {
+    init(_ value: Value, at key: (any CodingKey)? = nil) {
         self.value = value
-        codingPath = path
+        self.key = key
     }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
         guard case .map(let map) = value else { throw mismatch([String: Value].self) }
-        return KeyedDecodingContainer(KeyedValues(map: map, codingPath: codingPath))
+        return KeyedDecodingContainer(KeyedValues(map: map, key: key))
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
         guard case .list(let items) = value else { throw mismatch([Value].self) }
-        return ListedValues(items: items, codingPath: codingPath)
+        return ListedValues(items: items, key: key)
     }
 
     func singleValueContainer() throws -> any SingleValueDecodingContainer { SingleValue(decoder: self) }
@@ -77,23 +79,27 @@ private struct SingleValue: SingleValueDecodingContainer {
 
 private struct KeyedValues<Key: CodingKey>: KeyedDecodingContainerProtocol {
     let map: [String: Value]
-    let codingPath: [any CodingKey]
+    let key: (any CodingKey)?
+    var codingPath: [any CodingKey] { key.map { [$0] } ?? [] }
 
     // A map of the user's names has them as they are; a property's name is looked up as pipeline files spell it.
     var allKeys: [Key] { map.keys.sorted().compactMap { Key(stringValue: $0) } }
 
-    private func name(_ key: Key) -> String {
-        map[key.stringValue] == nil ? settingName(ofProperty: key.stringValue) : key.stringValue
+    private func value(_ key: Key) -> Value? {
+        map[key.stringValue] ?? map[settingName(ofProperty: key.stringValue)]
     }
 
-    func contains(_ key: Key) -> Bool { map[name(key)] != nil }
+    func contains(_ key: Key) -> Bool { value(key) != nil }
 
     private func decoder(_ key: Key) throws -> ValueDecoder {
-        guard let value = map[name(key)] else {
+        guard let value = value(key) else {
             throw DecodingError.keyNotFound(
-                key, .init(codingPath: codingPath, debugDescription: "no value for \(name(key))"))
+                key,
+                .init(
+                    codingPath: codingPath,
+                    debugDescription: "no value for \(settingName(ofProperty: key.stringValue))"))
         }
-        return ValueDecoder(value, at: codingPath + [key])
+        return ValueDecoder(value, at: key)
     }
 
     func decodeNil(forKey key: Key) throws -> Bool { try decoder(key).value == .null }
@@ -109,13 +115,14 @@ private struct KeyedValues<Key: CodingKey>: KeyedDecodingContainerProtocol {
         try decoder(key).unkeyedContainer()
     }
 
-    func superDecoder() throws -> any Decoder { ValueDecoder(.map(map), at: codingPath) }
+    func superDecoder() throws -> any Decoder { ValueDecoder(.map(map), at: key) }
     func superDecoder(forKey key: Key) throws -> any Decoder { try decoder(key) }
 }
 
 private struct ListedValues: UnkeyedDecodingContainer {
     let items: [Value]
-    let codingPath: [any CodingKey]
+    let key: (any CodingKey)?
+    var codingPath: [any CodingKey] { key.map { [$0] } ?? [] }
     var currentIndex = 0
     var count: Int? { items.count }
     var isAtEnd: Bool { currentIndex >= items.count }
@@ -125,7 +132,7 @@ private struct ListedValues: UnkeyedDecodingContainer {
             throw DecodingError.valueNotFound(
                 Value.self, .init(codingPath: codingPath, debugDescription: "the list has only \(items.count) items"))
         }
-        return ValueDecoder(items[currentIndex], at: codingPath + [IndexKey(currentIndex)])
+        return ValueDecoder(items[currentIndex], at: IndexKey(currentIndex))
     }
 
     mutating func decodeNil() throws -> Bool {

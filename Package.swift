@@ -46,6 +46,7 @@ let package = Package(
         .flow("Pipelines", ["StageKit", "Artifacts", .yams]),
         .flow("Storage", ["Artifacts", "CZstd"]),
         .flow("Lineage", ["Artifacts", .grdb]),
+        .flow("Exports", ["Lineage", "Artifacts"]),
         .flow("Execution", ["Lineage", "Storage", "Pipelines", "StageKit", "Artifacts", .log]),
 
         // Stages: where the two meet, one module each. Formats is what lies inside the artifacts that flow between them.
@@ -121,6 +122,7 @@ let package = Package(
         .tests("Pipelines", ["Pipelines", "StageKit", "Artifacts"]),
         .tests("Storage", ["Storage", "Artifacts"]),
         .tests("Lineage", ["Lineage", "Artifacts", .grdb]),
+        .tests("Exports", ["Exports", "Lineage", "Artifacts"]),
         .tests("Execution", ["Execution", "Lineage", "Storage", "Pipelines", "StageKit", "Artifacts", .log]),
         .tests("Stages", .stages + .core + ["StageKit", "Artifacts", .log]),
         .tests("EndToEnd", ["motrans"]),
@@ -165,7 +167,7 @@ extension [Target.Dependency] {
             "World",
         ]
     }
-    static var flow: Self { ["Execution", "Lineage", "Storage", "Pipelines", "StageKit", "Artifacts"] }
+    static var flow: Self { ["Execution", "Exports", "Lineage", "Storage", "Pipelines", "StageKit", "Artifacts"] }
     static var stages: Self {
         [
             "Formats", "FrameExtraction", "Recaption", "SpatialLoRATraining", "ImageEmbedding", "MotionTraining",

@@ -15,7 +15,7 @@ private let core = [
 /// C of our own: kernels, and a text that is part of the program.
 private let ownC = ["CKernels", "CLexicon"]
 private let systemOfCore = ["CBLAS", "CAV"]
-private let flow = ["Artifacts", "StageKit", "Pipelines", "Storage", "Lineage", "Execution"]
+private let flow = ["Artifacts", "StageKit", "Pipelines", "Storage", "Lineage", "Exports", "Execution"]
 private let systemOfFlow = ["CZstd", "CCrypto"]
 private let stages = [
     "Formats", "FrameExtraction", "Recaption", "SpatialLoRATraining", "ImageEmbedding", "MotionTraining", "Sampling",

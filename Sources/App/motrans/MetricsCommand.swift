@@ -6,7 +6,13 @@ import StageKit
 
 struct MetricsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "metrics", abstract: "The scores of a pipeline's videos.", discussion: ExitStatus.help)
+        commandName: "metrics", abstract: "The scores of a pipeline's videos; of several runs, side by side.",
+        subcommands: [MetricsShowCommand.self, MetricsCompareCommand.self], defaultSubcommand: MetricsShowCommand.self)
+}
+
+struct MetricsShowCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "The scores of a pipeline's videos.", discussion: ExitStatus.help)
 
     @Argument(help: "The pipeline file.") var file: String
     @Option(

@@ -19,13 +19,12 @@ struct Motrans: AsyncParsableCommand {
         version: ToolVersion.text,
         subcommands: [
             RunCommand.self, StatusCommand.self, ExplainCommand.self, DagCommand.self, RunsCommand.self,
-            ShowCommand.self, LogsCommand.self, MetricsCommand.self, LineageCommand.self, ExportCommand.self,
-            GetCommand.self, VerifyCommand.self, GCCommand.self, PinCommand.self, UnpinCommand.self,
-            RevokeCommand.self, ProveCommand.self, DBCommand.self, InitCommand.self, ValidateCommand.self,
-            SchemaCommand.self,
-            TraceCommand.self, ModelsCommand.self, ForwardCommand.self, SampleCommand.self, LoRACommand.self,
-            BenchCommand.self, WorldCommand.self,
-            DoctorCommand.self, VersionCommand.self,
+            ShowCommand.self, LogsCommand.self, DiffCommand.self, MetricsCommand.self, LineageCommand.self,
+            ExportCommand.self, GetCommand.self, VerifyCommand.self, GCCommand.self, PinCommand.self,
+            UnpinCommand.self, RevokeCommand.self, ProveCommand.self, DBCommand.self, InitCommand.self,
+            ValidateCommand.self, SchemaCommand.self, TraceCommand.self, ModelsCommand.self, ForwardCommand.self,
+            SampleCommand.self, LoRACommand.self, BenchCommand.self, WorldCommand.self, DoctorCommand.self,
+            VersionCommand.self,
         ])
 
     /// Parses, runs, and turns every error into a sentence on standard error and an exit code of the table.

@@ -3,44 +3,19 @@ import Foundation
 import Storage
 
 /// The scores of one or more scoring steps as rows.
-///
-/// Reads `scores.json` as any program could: the app does not know how scores are made.
 struct ScoreTable {
-    private struct Document: Decodable {
-        struct Video: Decodable {
-            let prompt: String
-            let seed: Int
-            let entity: String?
-            let values: [String: Double]
-        }
-
-        let videos: [Video]
-        let mean: [String: Double]
-    }
-
-    /// The scores of the paper, in its order, and then those of the world's judge.
-    private static let known = [
-        ("clip_t", "CLIP-T"), ("clip_e", "CLIP-E"), ("temp_cons", "TempCons"), ("mofid", "MoFid"),
-        ("motion_right", "motion"), ("path", "path"), ("subject_right", "subject"), ("colour_right", "colour"),
-        ("place_right", "place"), ("subject_leak", "subject leak"), ("colour_leak", "colour leak"),
-        ("place_leak", "place leak"),
-    ]
     /// Those that any video has; the paper's always.
     private let columns: [(key: String, title: String)]
-    private let documents: [(step: String, scores: Document)]
+    private let documents: [(step: String, scores: ScoreDocument)]
 
     /// Scoring steps by name, each with its `scores` artifact.
     init(_ scored: [(step: String, artifact: Digest)], store: ObjectStore) throws {
-        documents = try scored.map { step, artifact in
-            let manifest = try store.manifest(of: artifact)
-            guard let entry = manifest.entries.first(where: { $0.path == "scores.json" }) else {
-                throw CommandFailure(status: .integrity, message: "artifact \(artifact.short) has no scores.json")
-            }
-            return (step, try JSONDecoder().decode(Document.self, from: store.read(entry.digest)))
-        }
+        documents = try scored.map { ($0.step, try ScoreDocument(of: $0.artifact, in: store)) }
         let present = Set(documents.flatMap { $0.scores.mean.keys })
-        let isPaper = !present.isDisjoint(with: Self.known.prefix(4).map(\.0)) || present.isEmpty
-        columns = Self.known.enumerated().filter { $0 < 4 ? isPaper : present.contains($1.0) }.map { ($1.0, $1.1) }
+        let isPaper = !present.isDisjoint(with: ScoreDocument.known.prefix(4).map(\.0)) || present.isEmpty
+        columns = ScoreDocument.known.enumerated().filter { $0 < 4 ? isPaper : present.contains($1.0) }.map {
+            ($1.0, $1.1)
+        }
     }
 
     /// A row per video, and for people the means; with several steps, a column that says which.

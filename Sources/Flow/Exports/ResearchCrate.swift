@@ -156,7 +156,13 @@ public struct ResearchCrate: Sendable {
             runs()
         }
 
+        /// The id of the terms of use.
+        private var license: String {
+            terms.license.flatMap { URL(string: $0)?.scheme == nil ? nil : $0 } ?? "#license"
+        }
+
         private mutating func root() {
+            add(license, "CreativeWork", ["name": .string(terms.license ?? "None was stated: ask whoever made it.")])
             add(
                 metadataPath, "CreativeWork",
                 [
@@ -171,8 +177,8 @@ public struct ResearchCrate: Sendable {
                     "description": .string(
                         "What run \(account.run.id) of the pipeline \(run.pipeline) made, and how: it \(account.run.outcome.rawValue)."
                     ),
-                    "datePublished": .time(account.ended), "author": author.map(Self.reference),
-                    "license": .string(terms.license ?? "None was stated: ask whoever made it."),
+                    "datePublished": Self.time(account.ended), "author": author.map(Self.reference),
+                    "license": Self.reference(license),
                     "conformsTo": Self.references(profiles.map(\.id)), "mainEntity": Self.reference(pipelinePath),
                     "hasPart": Self.references([pipelinePath] + placed.values.joined().map(\.id).sorted()),
                     "mentions": Self.references(actions),
@@ -287,7 +293,7 @@ public struct ResearchCrate: Sendable {
                             ? "Of run \(work.run), found again. \(work.cause)" : "Ran because: \(work.cause)"),
                     "identifier": .string(record.key.hex), "instrument": Self.reference(Self.tool(record)),
                     "object": Self.references(objects + settings), "result": Self.references(results),
-                    "startTime": .time(work.started), "endTime": record.ended.map(Value.time),
+                    "startTime": Self.time(work.started), "endTime": record.ended.map(Self.time),
                     "actionStatus": Self.status(record.outcome == .succeeded),
                     "error": record.outcome == .succeeded ? nil : .string(record.error ?? record.outcome.rawValue),
                     "agent": author.map(Self.reference), "resourceUsage": Self.references(usage),
@@ -295,7 +301,14 @@ public struct ResearchCrate: Sendable {
         }
 
         private static func status(_ isDone: Bool) -> Value {
-            reference("http://schema.org/" + (isDone ? "CompletedActionStatus" : "FailedActionStatus"))
+            .string("http://schema.org/" + (isDone ? "CompletedActionStatus" : "FailedActionStatus"))
+        }
+
+        /// Times with an offset: the profile's validator does not take `Z`.
+        private static func time(_ date: Date) -> Value {
+            .string(
+                date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)).replacing("Z", with: "+00:00")
+            )
         }
 
         private mutating func property(_ id: String, _ name: String, _ value: Value) -> String {
@@ -329,8 +342,8 @@ public struct ResearchCrate: Sendable {
                     "name": .string("Run \(account.run.id) of \(run.pipeline)"),
                     "description": .string(account.arguments.compactMap(\.string).joined(separator: " ")),
                     "instrument": Self.reference(pipelinePath), "object": Self.references(sources),
-                    "result": Self.references(results), "startTime": .time(run.started),
-                    "endTime": .time(account.ended),
+                    "result": Self.references(results), "startTime": Self.time(run.started),
+                    "endTime": Self.time(account.ended),
                     "actionStatus": Self.status(isDone),
                     "error": isDone ? nil : .string(account.run.outcome.rawValue), "agent": author.map(Self.reference),
                 ])
@@ -341,7 +354,8 @@ public struct ResearchCrate: Sendable {
                 [
                     "name": .string("motrans \(run.toolVersion) on \(run.process.host)"),
                     "instrument": Self.reference(Self.tool), "object": Self.references(controls),
-                    "result": Self.reference(runID), "startTime": .time(run.started), "endTime": .time(account.ended),
+                    "result": Self.reference(runID), "startTime": Self.time(run.started),
+                    "endTime": Self.time(account.ended),
                     "agent": author.map(Self.reference),
                 ])
         }

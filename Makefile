@@ -9,7 +9,7 @@ TRACED = pipelines/turn-box.yaml
 
 PAGE = docs/one-training-step.md
 
-.PHONY: demo test build release lint format setup clean one-training-step levels bench
+.PHONY: demo test build release lint format setup clean one-training-step levels bench check-exports
 
 ## The main job, from nothing: set-up, release build, all seven stages on a motion that the embedded model has never seen, and
 ## where the videos are.
@@ -47,6 +47,12 @@ levels:
 	clang -O2 -ffp-contract=off -static -fstack-protector-all -Wno-psabi -ISources/Core/CKernels/include \
 	    Tests/Kernels/levels.c Sources/Core/CKernels/*.c -lm -o .build/levels
 	.build/levels
+
+## The exports of the latest run, read by other people's programs (from PyPI, in a virtual environment of their own).
+check-exports: release
+	@[ -x .build/readers/bin/python ] || python3 -m venv .build/readers
+	@.build/readers/bin/pip install -q -r Tests/Exports/requirements.txt
+	.build/readers/bin/python Tests/Exports/check.py --motrans $(MOTRANS)
 
 build: setup
 	swift build

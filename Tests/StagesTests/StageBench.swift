@@ -1,4 +1,4 @@
-public import Artifacts
+import Artifacts
 import Foundation
 import Logging
 import StageKit
@@ -74,12 +74,6 @@ final class StageBench {
         guard let digest = Digest(hex: String(repeating: "0", count: 64)) else { preconditionFailure("64 zeros") }
         return InputArtifact(digest: digest, kind: kind, files: files, folder: folder, attributes: attributes)
     }
-}
-
-/// So that settings and attributes read in tests as in pipeline files.
-extension Value: ExpressibleByStringLiteral {
-    /// A string value.
-    public init(stringLiteral value: String) { self = .string(value) }
 }
 
 /// Everything that a stage logged.

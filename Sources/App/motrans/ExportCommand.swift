@@ -24,7 +24,7 @@ struct ExportCommand: ParsableCommand {
             \(ExitStatus.help)
             """)
 
-    @Argument(help: "A run, or the beginning of its name (default: the latest).") var name: String?
+    @Argument(help: "A run: its name, the beginning of it, latest or previous (default: the latest).") var name: String?
     @Option(help: "in-toto, prov, ro-crate or openlineage.") var format: Format
     @Option(help: "The latest run of the pipeline of this name.") var pipeline: String?
     @Option(
@@ -57,7 +57,7 @@ struct ExportCommand: ParsableCommand {
 
     func run() throws {
         let engine = try cache.existingEngine()
-        let run = try name.map(engine.run(named:)) ?? engine.latestRun(of: pipeline)
+        let run = try name.map(engine.run(called:)) ?? engine.latestRun(of: pipeline)
         let account = try engine.lineage.read { try $0.account(of: run) }
         switch format {
         case .inToto: try write(statement(account))

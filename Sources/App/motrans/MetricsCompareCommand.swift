@@ -172,12 +172,12 @@ struct MetricsComparison {
     private var isSeveral: Bool { Set(rows.map(\.step)).count > 1 }
 
     /// For people: the number of videos below each name, stars at the best.
-    var text: String { table { cell, isBest in cell.text + (isBest ? " *" : "  ") }.text }
+    var text: String { table(margin: "  ") { cell, isBest in cell.text + (isBest ? " *" : "  ") }.text }
 
     /// The same with the best in bold.
-    var markdown: String { table { cell, isBest in isBest ? "**\(cell.text)**" : cell.text }.markdown }
+    var markdown: String { table(margin: "") { cell, isBest in isBest ? "**\(cell.text)**" : cell.text }.markdown }
 
-    private func table(_ write: (Cell, Bool) -> String) -> Table {
+    private func table(margin: String, _ write: (Cell, Bool) -> String) -> Table {
         var table = Table(
             (isSeveral ? [("step", .left)] : []) + [("score", .left)] + columns.map { ($0.name, .right) })
         var step: String?
@@ -186,13 +186,14 @@ struct MetricsComparison {
                 let counts = row.cells.indices.map { index in
                     rows.filter { $0.step == row.step }.compactMap { $0.cells[index]?.count }.max()
                 }
-                table.add((isSeveral ? [row.step] : []) + ["videos"] + counts.map { $0.map { "\($0)  " } ?? "–  " })
+                table.add(
+                    (isSeveral ? [row.step] : []) + ["videos"] + counts.map { ($0.map { "\($0)" } ?? "–") + margin })
                 step = row.step
             }
             table.add(
                 (isSeveral ? [row.step] : []) + [row.title]
                     + row.cells.enumerated().map { index, cell in
-                        cell.map { write($0, row.best.contains(index)) } ?? "–  "
+                        cell.map { write($0, row.best.contains(index)) } ?? "–" + margin
                     })
         }
         return table

@@ -50,6 +50,6 @@ import Testing
     @Test func `a name has one UUID in a namespace, that of RFC 9562`() throws {
         let names = try #require(UUID(uuidString: "6ba7b810-9dad-11d1-80b4-00c04fd430c8"))
         let uuid = UUID(of: "www.example.com", in: names)
-        #expect(uuid.uuidString.lowercased() == "2ed6657d-e942-568b-95e1-2665a8aea6a2")
+        #expect(uuid.uuidString.lowercased() == "2ed6657d-e927-568b-95e1-2665a8aea6a2")
     }
 }

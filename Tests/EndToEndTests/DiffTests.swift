@@ -85,10 +85,10 @@ struct DiffTests {
     @Test func `steps that only one run has, and the variables and the machine`() throws {
         let workspace = try Workspace()
         func write(_ steps: String) throws {
-            try workspace.write("p.yaml", "version: 1\nname: programs\nsteps:\n" + steps)
+            try workspace.write("p.yaml", "version: 1\nname: programs\nenv: [WORD]\nsteps:\n" + steps)
         }
         let step = { (name: String) in
-            "  \(name): {stage: command, run: [sh, -c, 'echo ${env.WORD} > \"$1\"', sh, \"{outputs.x}\"], outputs: {x: file}}\n"
+            "  \(name): {stage: command, run: [sh, -c, 'echo \"$1\" > \"$0\"', \"{outputs.x}\", \"${env.WORD}\"], outputs: {x: file}}\n"
         }
         try write(step("one") + step("two"))
         #expect(try workspace.motrans("run", "p.yaml", environment: ["WORD": "first"]).status == 0)
@@ -100,6 +100,8 @@ struct DiffTests {
         #expect(
             lines.contains { $0.hasPrefix("three  only in B") } && lines.contains { $0.hasPrefix("two    only in A") })
         #expect(lines.contains { $0.hasPrefix("two ") && $0.contains("gone") })
+        // Of long values, what differs is in sight.
+        #expect(lines.contains { $0.hasPrefix("one ") && $0.contains("\"first\"]") && $0.contains("\"second\"]") })
         #expect(lines.contains("variable WORD") && lines.contains("  - first") && lines.contains("  + second"))
         #expect(lines.last == "nothing differs in captions, scores")
         #expect(try workspace.motrans("diff", "nothing").status == 3)

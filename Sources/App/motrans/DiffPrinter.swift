@@ -52,23 +52,29 @@ struct DiffPrinter {
         for setting in difference.settings {
             guard let name = setting.name else {
                 let side = setting.before == nil ? "only in B" : "only in A"
+                let stage = (setting.before ?? setting.after)?.string ?? ""
                 table.add([
-                    setting.step, side, setting.before.map(Self.short) ?? "", setting.after.map(Self.short) ?? "", "",
+                    setting.step, side, setting.before == nil ? "" : stage, setting.after == nil ? "" : stage, "",
                 ])
                 continue
             }
-            table.add([
-                setting.step, name, setting.before.map(Self.short) ?? "–", setting.after.map(Self.short) ?? "–",
-                Self.place(setting),
-            ])
+            table.add([setting.step, name] + Self.short([setting.before, setting.after]) + [Self.place(setting)])
         }
         return [table.text]
     }
 
-    /// A value on one line that leaves room for another.
-    private static func short(_ value: Value) -> String {
-        let text = KeyChange.text(value).replacing("\n", with: "↵")
-        return text.count <= 48 ? text : text.prefix(47) + "…"
+    /// Two values on one line each, of long ones what lies around the first letter that differs.
+    private static func short(_ values: [Value?]) -> [String] {
+        let texts = values.map { $0.map { Array(KeyChange.text($0).replacing("\n", with: "↵")) } ?? ["–"] }
+        let width = 48
+        guard texts.contains(where: { $0.count > width }) else { return texts.map { String($0) } }
+        let common = zip(texts[0], texts[1]).prefix { $0 == $1 }.count
+        let start = max(0, common - width / 4)
+        return texts.map { text in
+            guard text.count > width else { return String(text) }
+            let shown = text.dropFirst(start)
+            return (start > 0 ? "…" : "") + String(shown.prefix(width)) + (shown.count > width ? "…" : "")
+        }
     }
 
     private static func place(_ setting: RunDifference.Setting) -> String {

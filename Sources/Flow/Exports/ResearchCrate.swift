@@ -37,8 +37,9 @@ public struct ResearchCrate: Sendable {
     /// The results.
     public let files: [File]
 
-    /// The names of the two files that every crate has.
+    /// The name of the metadata document in the crate.
     public static let metadataPath = "ro-crate-metadata.json"
+    /// The name of the pipeline file in the crate.
     public static let pipelinePath = "pipeline.yaml"
 
     /// The crate of a run.

@@ -11,6 +11,8 @@ struct GetCommand: ParsableCommand {
         commandName: "get", abstract: "Put results into a folder, as plain files.",
         discussion: """
             A step gives the results of the settings that the pipeline file has now; a digest gives one artifact or file.
+            A video gets its recipe into the words of its container (the pictures stay as they are, packet by packet):
+            `motrans lineage VIDEO` and `motrans init --from VIDEO` read it wherever the file goes.
 
             \(ExitStatus.help)
             """)
@@ -20,6 +22,7 @@ struct GetCommand: ParsableCommand {
     @Option(help: "The pipeline file (default: that of the latest run).") var pipeline: String?
     @Option(help: "The folder; made if it is not there.") var to = "."
     @Flag(help: "Files that are there already may be replaced.") var replace = false
+    @Flag(help: "The bytes of the store as they are: no recipe in videos.") var exact = false
     @Flag(help: "One JSON document.") var json = false
     @OptionGroup var pipelineOptions: PipelineOptions
     @OptionGroup var cache: CacheOptions
@@ -27,11 +30,12 @@ struct GetCommand: ParsableCommand {
     func run() throws {
         let engine = try cache.existingEngine()
         let folder = URL(filePath: to, directoryHint: .isDirectory)
+        let console = Console()
         let written = try artifacts(engine).flatMap { place, digest in
             try engine.restore(
-                digest, to: place.isEmpty ? folder : folder.appending(path: place), replacing: replace)
+                digest, to: place.isEmpty ? folder : folder.appending(path: place), replacing: replace,
+                labelling: exact ? nil : .libAV, note: console.note)
         }
-        let console = Console()
         let paths = written.map(\.relativePath)
         if json {
             console.result(JSON.document([("files", .list(paths.map(Value.string)))]))

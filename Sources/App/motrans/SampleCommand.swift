@@ -54,6 +54,7 @@ struct SampleCommand: AsyncParsableCommand {
     var settings: [String] = []
     @Option(help: ArgumentHelp("Where the video goes.", valueName: "video.mp4")) var to = "sample.mp4"
     @Flag(help: "Files that are there already may be replaced.") var replace = false
+    @Flag(help: "The bytes of the store as they are: no recipe in the video.") var exact = false
     @Flag(name: .shortAndLong, help: "No progress; only the result and what went wrong.") var quiet = false
     @OptionGroup var cache: CacheOptions
 
@@ -106,7 +107,9 @@ struct SampleCommand: AsyncParsableCommand {
         let manifest = try engine.store.manifest(of: artifact)
         guard let entry = manifest.entries.first else { return }
         try engine.store.copy(entry.digest, to: URL(filePath: file), replacing: replace, writable: true)
-        Console().result(file)
+        let console = Console()
+        if !exact { try engine.label([(URL(filePath: file), entry.path)], of: artifact, .libAV, console.note) }
+        console.result(file)
     }
 
     /// What would only be found wrong when the work is done.

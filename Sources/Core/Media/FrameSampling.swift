@@ -31,6 +31,8 @@ public struct SampledFrames: Sendable {
     public let frames: Frames
     /// When each is shown in the file, seconds after its first frame.
     public let times: [Double]
+    /// Which frame of the file each is, from 0 in the order of showing.
+    public let indices: [Int]
     /// Their rate: the one asked for, else the file's own mean.
     public let framesPerSecond: Double
     /// What was wrong with the file as far as it was read.
@@ -59,37 +61,43 @@ extension VideoReader {
         // The picture on show until the next one begins: it is the frame of every time wanted up to then.
         let shown = Picture()
         var shownTime: Double?
+        var shownIndex = 0
         while kept.count < wanted, let time = try advance() {
             if let shownTime {
-                try keep(shown.frame, at: shownTime, until: time - slack, sampling, transform, &kept)
+                try keep(shown.frame, shownIndex, at: shownTime, until: time - slack, sampling, transform, &kept)
             }
+            let index = damage.decoded - 1
             if sampling.framesPerSecond == nil {
-                if time >= sampling.start - slack { try kept.append(transform(try render(picture.frame)), time) }
+                if time >= sampling.start - slack {
+                    try kept.append(transform(try render(picture.frame)), time, index)
+                }
             } else {
                 av_frame_unref(shown.frame)
                 av_frame_move_ref(shown.frame, picture.frame)
                 shownTime = time
+                shownIndex = index
             }
         }
         if let shownTime {
-            try keep(shown.frame, at: shownTime, until: end - slack, sampling, transform, &kept)
+            try keep(shown.frame, shownIndex, at: shownTime, until: end - slack, sampling, transform, &kept)
         }
         guard kept.count > 0, sampling.count == nil || kept.count == wanted else {
             throw .tooShort(path: path, has: end, needs: sampling.length(rate: rate), frames: damage.decoded)
         }
         return SampledFrames(
-            frames: kept.joined, times: kept.times, framesPerSecond: sampling.framesPerSecond ?? rate, damage: damage)
+            frames: kept.joined, times: kept.times, indices: kept.indices,
+            framesPerSecond: sampling.framesPerSecond ?? rate, damage: damage)
     }
 
     /// Keeps a picture once for every wanted time before `limit` that has no frame yet.
     private mutating func keep(
-        _ frame: UnsafeMutablePointer<AVFrame>, at time: Double, until limit: Double, _ sampling: FrameSampling,
-        _ transform: (Frames) -> Frames, _ kept: inout KeptFrames
+        _ frame: UnsafeMutablePointer<AVFrame>, _ index: Int, at time: Double, until limit: Double,
+        _ sampling: FrameSampling, _ transform: (Frames) -> Frames, _ kept: inout KeptFrames
     ) throws(MediaError) {
         var rendered: Frames?
         while kept.count < sampling.count ?? Int.max, let due = sampling.time(kept.count), due < limit {
             if rendered == nil { rendered = transform(try render(frame)) }
-            if let rendered { try kept.append(rendered, time) }
+            if let rendered { try kept.append(rendered, time, index) }
         }
     }
 
@@ -120,6 +128,7 @@ private struct KeptFrames {
     let limit: Int
     let path: String
     private(set) var times: [Double] = []
+    private(set) var indices: [Int] = []
     private var pictures: [Frames] = []
     private var bytes = 0
 
@@ -136,12 +145,13 @@ private struct KeptFrames {
         return Frames(joining: pictures.map { $0.covering(height: first.height, width: first.width) })
     }
 
-    mutating func append(_ picture: Frames, _ time: Double) throws(MediaError) {
+    mutating func append(_ picture: Frames, _ time: Double, _ index: Int) throws(MediaError) {
         bytes += picture.bytes.count
         guard bytes <= limit else {
             throw .tooLarge(path: path, reason: "its frames take more than \(limit >> 20) MiB")
         }
         times.append(time)
+        indices.append(index)
         pictures.append(picture)
     }
 }

@@ -119,7 +119,7 @@ public enum VideoWriter {
 }
 
 /// An mp4 being written.
-private struct OutputFormat: ~Copyable {
+struct OutputFormat: ~Copyable {
     let context: UnsafeMutablePointer<AVFormatContext>
 
     init(_ path: String) throws(MediaError) {

@@ -10,13 +10,40 @@ extension Engine {
     ///   key, a model), an attempt, or a step (its latest outputs).
     /// - Throws: `ExecutionError.notFound`, `.ambiguous`, `LineageError`.
     public func lineageTree(of subject: String, _ direction: LineageTree.Direction) throws -> LineageTree {
-        let target = try resolve(subject)
-        return try lineage.read { reader in
+        try lineageAnswer(of: subject, direction).tree
+    }
+
+    /// The same with all that stands behind it as values, and how a file was recognised.
+    ///
+    /// - Parameters:
+    ///   - inspector: who reads videos, for files whose bytes are not known; nil to go by bytes alone.
+    ///   - annotate: adds facts to artifacts and attempts of the tree, such as what only who knows their formats can tell.
+    /// - Throws: `ExecutionError.notFound`, `.ambiguous`, `LineageError`, and what `annotate` throws.
+    public func lineageAnswer(
+        of subject: String, _ direction: LineageTree.Direction, inspecting inspector: VideoInspector? = nil,
+        annotating annotate: (LineageClosure) throws -> LineageAnnotations = { _ in LineageAnnotations() }
+    ) throws -> LineageAnswer {
+        let (target, match, note) = try resolve(subject, inspecting: inspector)
+        let closure = try lineage.read { reader in
             let artifacts = try target.artifacts(reader)
             let graph = try reader.graph(from: artifacts, direction == .up ? .upstream : .downstream)
-            var builder = TreeBuilder(reader: reader, store: store, graph: graph, direction: direction)
+            switch direction {
+            case .up:
+                return try LineageClosure(
+                    upstreamOf: target.results(reader), path: target.path, reader: reader, store: store, graph: graph)
+            case .down:
+                return try LineageClosure(downstreamOf: artifacts, reader: reader, store: store, graph: graph)
+            }
+        }
+        let annotations = try annotate(closure)
+        let tree = try lineage.read { reader in
+            let graph = try reader.graph(
+                from: target.artifacts(reader), direction == .up ? .upstream : .downstream)
+            var builder = TreeBuilder(
+                reader: reader, store: store, graph: graph, direction: direction, annotations: annotations)
             return LineageTree(direction: direction, root: try builder.root(target))
         }
+        return LineageAnswer(tree: tree, closure: closure, match: match, note: note)
     }
 
     /// The artifacts that a name on the command line stands for: one by its digest, those that hold a file, or all that an
@@ -55,29 +82,56 @@ extension Engine {
             }
         }
 
+        /// What the walk to the origins begins with: what is asked for, or what it gave; not what it read.
+        func results(_ reader: LineageReader) throws -> [Digest] {
+            switch self {
+            case .attempt(let attempt) where !attempt.outputs.isEmpty: attempt.outputs.map(\.artifact)
+            case .step(_, let attempts): attempts.flatMap(\.outputs).map(\.artifact)
+            default: try artifacts(reader)
+            }
+        }
+
+        /// The path of the file in the first artifact, if it is one file.
+        var path: String? {
+            guard case .file(_, _, let holders) = self else { return nil }
+            return holders.first?.path
+        }
+
         /// What an attempt read and gave: one that failed has no outputs to start from.
         private static func ends(of attempt: AttemptRecord) -> [Digest] {
             (attempt.outputs + attempt.attempt.inputs).map(\.artifact)
         }
     }
 
-    /// Finds what a name on the command line stands for.
+    /// Finds what a name on the command line stands for, for a file also how it was recognised and what else there is to
+    /// say of it.
+    func resolve(
+        _ subject: String, inspecting inspector: VideoInspector?
+    ) throws -> (target: Target, match: FileMatch?, note: String?) {
+        let url = URL(filePath: subject)
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), !isFolder.boolValue else {
+            return (try resolve(subject), nil, nil)
+        }
+        let (digest, match, note) = try identify(url, with: inspector)
+        guard let match else {
+            throw ExecutionError.notFound(
+                subject,
+                help: (note.flatMap { $0.isEmpty ? nil : $0 + "; and " } ?? "")
+                    + "no artifact holds these bytes (SHA-256 \(digest.short)…): the file was not made with this "
+                    + "cache, or was changed since")
+        }
+        var holders = [(artifact: match.artifact, path: match.path)]
+        if match.evidence == .bytes { holders = try lineage.read { try $0.artifacts(withFile: digest) } }
+        return (.file(digest, name: url.lastPathComponent, holders: holders), match, note)
+    }
+
+    /// Finds what a name on the command line stands for; a file by its bytes alone.
     func resolve(_ subject: String) throws -> Target {
         let url = URL(filePath: subject)
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), !isFolder.boolValue {
-            guard let file = try lineage.digests(of: [url], remembering: false).first else {
-                throw Self.unknown(subject)
-            }
-            let holders = try lineage.read { try $0.artifacts(withFile: file.digest) }
-            guard !holders.isEmpty else {
-                throw ExecutionError.notFound(
-                    subject,
-                    help:
-                        "no artifact holds these bytes (SHA-256 \(file.digest.short)…): the file was not made with this "
-                        + "cache, or was changed since")
-            }
-            return .file(file.digest, name: url.lastPathComponent, holders: holders)
+            return try resolve(subject, inspecting: nil).target
         }
         return try lineage.read { reader in
             if let attempt = try reader.attempt(AttemptID(subject)) { return .attempt(attempt) }
@@ -142,11 +196,16 @@ private struct TreeBuilder {
     let store: ObjectStore
     let graph: LineageGraph
     let direction: LineageTree.Direction
+    let annotations: LineageAnnotations
     private let makers: [Digest: [AttemptRecord]]
     private let users: [Digest: [AttemptRecord]]
     private var seen: Set<String> = []
 
-    init(reader: LineageReader, store: ObjectStore, graph: LineageGraph, direction: LineageTree.Direction) {
+    init(
+        reader: LineageReader, store: ObjectStore, graph: LineageGraph, direction: LineageTree.Direction,
+        annotations: LineageAnnotations
+    ) {
+        self.annotations = annotations
         self.reader = reader
         self.store = store
         self.graph = graph
@@ -205,6 +264,7 @@ private struct TreeBuilder {
             facts.append(("bytes", "not in the store any more; a run that wants them makes them again"))
         }
         if manifest.attributes != .null { facts.append(("attributes", KeyChange.text(manifest.attributes))) }
+        facts += annotations.artifacts[digest] ?? []
         var edges: [LineageTree.Edge] = []
         switch direction {
         case .up:
@@ -242,6 +302,7 @@ private struct TreeBuilder {
         facts.append(("outcome", record.outcome.rawValue))
         facts.append(("cause", work.cause))
         facts += try continuations(of: record.id).map { ("went on", $0) }
+        facts += annotations.attempts[record.id] ?? []
         if !record.usage.kernels.isEmpty { facts.append(("kernels", record.usage.kernels)) }
         if record.usage.threads > 0 { facts.append(("threads", "\(record.usage.threads)")) }
         if let run {

@@ -13,19 +13,26 @@ extension Engine {
     ///   - subject: a digest or the beginning of one, an attempt, or a step (its latest outputs).
     ///   - port: which output, when only one is wanted.
     ///   - replacing: whether files that are there may be written over; otherwise nothing at all is written.
+    ///   - inspector: who puts the recipe into mp4 files, whose bytes are then not those of the store, and are remembered;
+    ///     nil to hand out the bytes of the store.
+    ///   - note: told of a video that could not take its recipe, and was handed out as it is.
     /// - Returns: The files that were written.
     /// - Throws: `ExecutionError.notFound`, `.ambiguous`, `.wouldOverwrite`, `.unavailable`, `StorageError`.
     @discardableResult
     public func restore(
-        _ subject: String, port: String? = nil, to folder: URL, replacing: Bool = false
+        _ subject: String, port: String? = nil, to folder: URL, replacing: Bool = false,
+        labelling inspector: VideoInspector? = nil, note: (String) -> Void = { _ in }
     ) throws -> [URL] {
         let target = try resolve(subject)
-        if case .file(let digest, let name, _) = target {
+        if case .file(let digest, let name, let holders) = target {
             let file = folder.appending(path: (name as NSString).lastPathComponent)
             try check([file], replacing)
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             try available(digest) {
                 try store.copy(digest, to: file, replacing: replacing, writable: true)
+            }
+            if let inspector, let holder = holders.first {
+                try label([(file, holder.path)], of: holder.artifact, inspector, note)
             }
             return [file]
         }
@@ -40,6 +47,12 @@ extension Engine {
         for place in places {
             try available(place.artifact) {
                 try store.restore(place.artifact, to: place.folder, replacing: replacing, writable: true)
+            }
+        }
+        if let inspector {
+            for (place, manifest) in zip(places, manifests) {
+                let files = manifest.entries.map { (place.folder.appending(path: $0.path), $0.path) }
+                try label(files, of: place.artifact, inspector, note)
             }
         }
         return files

@@ -1,3 +1,29 @@
+public import Artifacts
+public import Lineage
+
+/// What is known of something: how it was recognised, where it comes from as a tree, and all behind it as values.
+public struct LineageAnswer: Sendable {
+    /// For people and programs that walk.
+    public let tree: LineageTree
+    /// For those who sort.
+    public let closure: LineageClosure
+    /// How a file was recognised; nil for what was named.
+    public let match: FileMatch?
+    /// What else there is to say of the file.
+    public let note: String?
+}
+
+/// Facts for the nodes of a tree, beside those that lineage itself knows.
+public struct LineageAnnotations: Sendable {
+    /// Of artifacts.
+    public var artifacts: [Digest: [(name: String, value: String)]] = [:]
+    /// Of attempts.
+    public var attempts: [AttemptID: [(name: String, value: String)]] = [:]
+
+    /// None.
+    public init() {}
+}
+
 /// Where something comes from, or what was made of it, as a tree of values that printers walk.
 public struct LineageTree: Sendable {
     /// Which way.

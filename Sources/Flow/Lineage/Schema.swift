@@ -19,6 +19,7 @@ struct Schema: Sendable {
         { try $0.execute(sql: "ALTER TABLE attempts ADD COLUMN setting_places TEXT NOT NULL DEFAULT '{}'") },
         { try $0.execute(sql: checkpoints) },
         { try $0.execute(sql: chain) },
+        { try $0.execute(sql: deliveries) },
     ])
 
     var version: Int { migrations.count }
@@ -46,6 +47,18 @@ struct Schema: Sendable {
             attempt TEXT NOT NULL REFERENCES attempts (id) ON DELETE CASCADE, part TEXT NOT NULL,
             done INTEGER NOT NULL, artifact TEXT NOT NULL, writer TEXT NOT NULL,
             PRIMARY KEY (attempt, part)
+        ) WITHOUT ROWID;
+        """
+
+    private static let deliveries = """
+        CREATE TABLE deliveries (
+            digest TEXT NOT NULL, artifact TEXT NOT NULL, path TEXT NOT NULL, run TEXT, date INTEGER NOT NULL,
+            PRIMARY KEY (digest, artifact, path)
+        ) WITHOUT ROWID;
+        CREATE INDEX deliveries_artifact ON deliveries (artifact);
+        CREATE TABLE fingerprints (
+            artifact TEXT NOT NULL, path TEXT NOT NULL, packets TEXT NOT NULL, frames TEXT NOT NULL,
+            PRIMARY KEY (artifact, path)
         ) WITHOUT ROWID;
         """
 

@@ -90,8 +90,8 @@ public struct FrameExtractionStage: Stage {
                     \(sample.damage.missing) frames promised and not there
                     """)
             }
-            let times = sample.times.map { String(format: "%.3f", $0) }.joined(separator: " ")
-            context.log.debug("clip \(index + 1): frames shown at \(times) s")
+            let moments = FrameMoments(clip: index, indices: sample.indices, times: sample.times)
+            context.log.debug("\(moments.line)")
             extracted.append(
                 ClipFrames(
                     pixels: sample.frames.bytes, frames: sample.frames.count, height: sample.frames.height,

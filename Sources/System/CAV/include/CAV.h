@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/avutil.h>
@@ -37,4 +39,25 @@ static inline const int32_t *motrans_stream_display_matrix(const AVStream *strea
 static inline const int32_t *motrans_frame_display_matrix(const AVFrame *frame) {
     const AVFrameSideData *data = av_frame_get_side_data(frame, AV_FRAME_DATA_DISPLAYMATRIX);
     return data && data->size >= 9 * sizeof(int32_t) ? (const int32_t *)data->data : NULL;
+}
+
+// Makes a stream like another one, in a container that may call its coding otherwise; how it is turned comes along.
+static inline int motrans_copy_stream(AVStream *to, const AVStream *from) {
+    int copied = avcodec_parameters_copy(to->codecpar, from->codecpar);
+    if (copied < 0) return copied;
+    to->codecpar->codec_tag = 0;
+    to->time_base = from->time_base;
+    to->avg_frame_rate = from->avg_frame_rate;
+    to->r_frame_rate = from->r_frame_rate;
+    to->sample_aspect_ratio = from->sample_aspect_ratio;
+    to->disposition = from->disposition;
+#if LIBAVCODEC_VERSION_MAJOR < 61
+    for (int i = 0; i < from->nb_side_data; i++) {
+        const AVPacketSideData *data = &from->side_data[i];
+        uint8_t *copy = av_stream_new_side_data(to, data->type, data->size);
+        if (!copy) return AVERROR(ENOMEM);
+        memcpy(copy, data->data, data->size);
+    }
+#endif
+    return 0;
 }

@@ -2,19 +2,23 @@ import ArgumentParser
 import Artifacts
 import Execution
 import Foundation
+import Lineage
 
 struct LineageCommand: ParsableCommand {
     enum Format: String, ExpressibleByArgument, CaseIterable {
         case tree
         case json
         case dot
+        case html
     }
 
     static let configuration = CommandConfiguration(
         commandName: "lineage",
         abstract: "What made a file or an artifact, down to clips, settings and model digests.",
         discussion: """
-            A file is known by its bytes, so a renamed or copied video is found as well.
+            A file is known by its bytes, so a renamed or copied video is found as well; one in another container by the id in
+            its metadata and its coded pictures; one that was stripped of that or coded anew by the look of its frames. It
+            is said which of these matched, and how surely.
 
             \(ExitStatus.help)
             """)
@@ -22,7 +26,11 @@ struct LineageCommand: ParsableCommand {
     @Argument(help: "A file, or a digest or the beginning of one.") var subject: String
     @Flag(help: "The way back to what it was made of (the default).") var up = false
     @Flag(help: "The way forward: all that was made of it.") var down = false
-    @Option(help: "tree, json or dot (Graphviz).") var format = Format.tree
+    @Option(
+        help: ArgumentHelp(
+            "tree, json, dot (Graphviz) or html: one page with frames, captions and the graph (default: tree; with --down "
+                + "a list of all that came from it).", valueName: "format"))
+    var format: Format?
     @Flag(help: "The same as --format json.") var json = false
     @OptionGroup var cache: CacheOptions
 
@@ -32,15 +40,42 @@ struct LineageCommand: ParsableCommand {
 
     func run() throws {
         let engine = try cache.existingEngine()
-        let tree = try engine.lineageTree(of: subject, down ? .down : .up)
+        var known: LineageFacts?
+        let answer = try engine.lineageAnswer(of: subject, down ? .down : .up, inspecting: .libAV) { closure in
+            let facts = LineageFacts(closure, engine: engine)
+            known = facts
+            return facts.annotations
+        }
+        guard let facts = known else { preconditionFailure("the answer was not annotated") }
         let console = Console()
         switch json ? .json : format {
-        case .tree: text(tree.root).forEach(console.result)
-        case .json:
-            console.result(
-                JSON.document([("direction", .string(tree.direction.rawValue)), ("root", value(tree.root))]))
-        case .dot: console.result(dot(tree))
+        case nil where down: Descendants(answer).lines(named: subject).forEach(console.result)
+        case .tree, nil:
+            heading(answer).forEach(console.result)
+            text(answer.tree.root).forEach(console.result)
+            if !down { costs(answer).forEach(console.result) }
+        case .json: console.result(LineageDocument(answer, facts).text)
+        case .dot: console.result(dot(answer.tree))
+        case .html: console.result(LineagePage(subject: subject, answer: answer, facts: facts, engine: engine).text)
         }
+    }
+
+    /// How the file was recognised.
+    private func heading(_ answer: LineageAnswer) -> [String] {
+        let lines = [answer.match.map { "\(subject): \($0.description)" }, answer.note.map { "  \($0)" }]
+        return lines.compactMap(\.self)
+    }
+
+    /// What it took, split by the run that made it.
+    private func costs(_ answer: LineageAnswer) -> [String] {
+        guard let run = answer.closure.run else { return [] }
+        func words(_ cost: LineageClosure.Cost) -> String {
+            "\(cost.steps) \(cost.steps == 1 ? "step" : "steps"), \(Readable.duration(cost.wallSeconds)), "
+                + "\(Readable.duration(cost.cpuSeconds)) of processors, \(Readable.bytes(cost.peakMemory)) at the peak"
+        }
+        let (fresh, reused) = (answer.closure.fresh, answer.closure.reused)
+        return ["cost", "   done in run \(run.id): \(words(fresh))"]
+            + (reused.steps > 0 ? ["   reused from earlier runs: \(words(reused))"] : ["   reused from earlier runs: nothing"])
     }
 
     /// Columns of a line of settings, before the tree's branches.
@@ -83,17 +118,6 @@ struct LineageCommand: ParsableCommand {
             }
         }
         return lines
-    }
-
-    private func value(_ node: LineageTree.Node) -> Value {
-        .map([
-            "kind": .string(node.kind.rawValue), "id": .string(node.id), "title": .string(node.title),
-            "repeated": .bool(node.isRepeated),
-            "facts": .list(node.facts.map { .map(["name": .string($0.name), "value": .string($0.value)]) }),
-            "settings": .map(
-                Dictionary(node.settings.map { ($0.name, .string($0.value)) }, uniquingKeysWith: { $1 })),
-            "edges": .list(node.edges.map { .map(["label": .string($0.label), "node": value($0.node)]) }),
-        ])
     }
 
     private func dot(_ tree: LineageTree) -> String {

@@ -125,7 +125,7 @@ let package = Package(
         .tests("Exports", ["Exports", "Lineage", "Artifacts"]),
         .tests("Execution", ["Execution", "Lineage", "Storage", "Pipelines", "StageKit", "Artifacts", .log]),
         .tests("Stages", .stages + .core + ["StageKit", "Artifacts", .log]),
-        .tests("EndToEnd", ["motrans", "Artifacts"]),
+        .tests("EndToEnd", ["motrans", "Media", "Tensors", "Artifacts"]),
         .tests("Architecture", []),
     ]
 )

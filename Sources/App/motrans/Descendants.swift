@@ -41,7 +41,9 @@ struct Descendants {
         groups = Self.names.compactMap { name in named[name].map { Group(name: name, items: $0) } }
     }
 
-    private static let names = ["frames", "captions", "embeddings", "LoRAs", "videos", "latents", "scores", "other files"]
+    private static let names = [
+        "frames", "captions", "embeddings", "LoRAs", "videos", "latents", "scores", "other files",
+    ]
 
     private static func name(of kind: ArtifactKind) -> String {
         switch kind {

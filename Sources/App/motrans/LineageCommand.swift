@@ -75,7 +75,8 @@ struct LineageCommand: ParsableCommand {
         }
         let (fresh, reused) = (answer.closure.fresh, answer.closure.reused)
         return ["cost", "   done in run \(run.id): \(words(fresh))"]
-            + (reused.steps > 0 ? ["   reused from earlier runs: \(words(reused))"] : ["   reused from earlier runs: nothing"])
+            + (reused.steps > 0
+                ? ["   reused from earlier runs: \(words(reused))"] : ["   reused from earlier runs: nothing"])
     }
 
     /// Columns of a line of settings, before the tree's branches.

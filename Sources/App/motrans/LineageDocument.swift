@@ -16,7 +16,10 @@ struct LineageDocument {
             ("direction", .string(answer.tree.direction.rawValue)), ("root", Self.value(answer.tree.root)),
             ("match", answer.match.map(Self.value) ?? .null), ("note", JSON.optional(answer.note)),
             ("steps", .list(closure.steps.map { Self.value($0, facts) })),
-            ("artifacts", .list(closure.artifacts.values.sorted { $0.digest < $1.digest }.map { Self.value($0, closure) })),
+            (
+                "artifacts",
+                .list(closure.artifacts.values.sorted { $0.digest < $1.digest }.map { Self.value($0, closure) })
+            ),
             ("deliveries", .list(closure.deliveries.map(Self.value))),
         ]
         switch answer.tree.direction {

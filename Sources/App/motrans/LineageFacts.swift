@@ -37,6 +37,34 @@ struct LineageFacts {
         let tokens: Range<Int>?
     }
 
+    /// How a training went.
+    struct Training {
+        /// The folder in the artifact, empty for the only one.
+        let part: String
+        /// How many numbers were trained.
+        let parameters: Int
+        let steps: Int
+        /// The mean losses of the first and the last tenth.
+        let first: Double
+        let last: Double
+
+        init(_ record: TrainingRecord, part: String) {
+            self.part = part
+            parameters = record.parameters
+            steps = record.steps.count
+            let losses = record.steps.map(\.loss)
+            let tenth = max(1, losses.count / 10)
+            let mean = { (some: ArraySlice<Double>) in some.reduce(0, +) / Double(max(1, some.count)) }
+            first = mean(losses.prefix(tenth))
+            last = mean(losses.suffix(tenth))
+        }
+
+        var words: String {
+            (part.isEmpty ? "" : "\(part): ") + "\(parameters) numbers, \(steps) steps, mean loss "
+                + String(format: "%.4f at first, %.4f at last", first, last)
+        }
+    }
+
     /// The scores of a video.
     struct VideoScores {
         let video: String
@@ -52,8 +80,8 @@ struct LineageFacts {
     let moments: [Digest: [FrameMoments]]
     /// Of attempts that train or use a motion.
     let motions: [AttemptID: [MotionPlace]]
-    /// Of attempts that trained: the mean loss of the first and last tenth, and how many numbers were trained.
-    let trainings: [AttemptID: (parameters: Int, steps: Int, first: Double, last: Double)]
+    /// Of attempts that trained: what each training gave; several where there is one for each clip.
+    let trainings: [AttemptID: [Training]]
     /// Of the roots, video by video.
     let scores: [VideoScores]
 
@@ -64,22 +92,25 @@ struct LineageFacts {
         var captions: [Digest: Captions] = [:]
         var moments: [Digest: [FrameMoments]] = [:]
         var motions: [AttemptID: [MotionPlace]] = [:]
-        var trainings: [AttemptID: (parameters: Int, steps: Int, first: Double, last: Double)] = [:]
+        var trainings: [AttemptID: [Training]] = [:]
         for step in closure.steps {
             let attempt = step.attempt
             if attempt.attempt.stage == FrameExtractionLog.stage, let frames = attempt.outputs.first {
                 moments[frames.artifact] = FrameMoments.all(inLog: step.log)
             }
             for use in attempt.outputs {
-                if use.kind == .captions { captions[use.artifact] = Self.captions(use.artifact, step, closure, engine.store) }
-                if let record: TrainingRecord = Self.decoded(TrainingRecord.fileName, of: use.artifact, closure, engine.store) {
-                    let losses = record.steps.map(\.loss)
-                    let tenth = max(1, losses.count / 10)
-                    let mean = { (some: ArraySlice<Double>) in some.reduce(0, +) / Double(max(1, some.count)) }
-                    trainings[attempt.id] = (
-                        record.parameters, losses.count, mean(losses.prefix(tenth)), mean(losses.suffix(tenth))
-                    )
-                    motions[attempt.id] = Self.motions(attempt, prompts: record.prompts, engine)
+                if use.kind == .captions {
+                    captions[use.artifact] = Self.captions(use.artifact, step, closure, engine.store)
+                }
+                let entries = closure.artifacts[use.artifact]?.manifest.entries ?? []
+                for entry in entries where (entry.path as NSString).lastPathComponent == TrainingRecord.fileName {
+                    guard let record: TrainingRecord = Self.decoded(entry.path, of: use.artifact, closure, engine.store)
+                    else { continue }
+                    let part = (entry.path as NSString).deletingLastPathComponent
+                    trainings[attempt.id, default: []].append(Training(record, part: part))
+                    if motions[attempt.id] == nil {
+                        motions[attempt.id] = Self.motions(attempt, prompts: record.prompts, engine)
+                    }
                 }
             }
             if let prompt = attempt.attempt.element?["prompt"]?.string {
@@ -91,7 +122,8 @@ struct LineageFacts {
         self.motions = motions
         self.trainings = trainings
         scores = closure.scores.flatMap { artifact, attempt -> [VideoScores] in
-            guard let scores: Scores = Self.decoded(Scores.fileName, of: artifact.digest, artifact.manifest, engine.store)
+            guard
+                let scores: Scores = Self.decoded(Scores.fileName, of: artifact.digest, artifact.manifest, engine.store)
             else { return [] }
             return closure.roots.flatMap { root -> [VideoScores] in
                 let lines = closure.artifacts[root]?.manifest.attributes.list ?? []
@@ -137,7 +169,8 @@ struct LineageFacts {
             case "base": "by nobody: the prompts as they are"
             case "model":
                 "by the model set's captioner"
-                    + (work.models.first { $0.part == ModelPart.captioner.rawValue }.map { ", \($0.digest.short)" } ?? "")
+                    + (work.models.first { $0.part == ModelPart.captioner.rawValue }.map { ", \($0.digest.short)" }
+                        ?? "")
             case "endpoint":
                 "by an endpoint's model "
                     + (origin?["models"]?.list?.compactMap(\.string).joined(separator: ", ") ?? "without a name")
@@ -218,7 +251,8 @@ extension LineageFacts {
     static func words(of moments: FrameMoments) -> String {
         let indices = moments.indices
         let isRun = indices.count > 2 && zip(indices, indices.dropFirst()).allSatisfy { $1 == $0 + 1 }
-        let list = isRun ? "\(indices[0])–\(indices[indices.count - 1])" : indices.map(String.init).joined(separator: " ")
+        let list =
+            isRun ? "\(indices[0])–\(indices[indices.count - 1])" : indices.map(String.init).joined(separator: " ")
         let (first, last) = (moments.times.first ?? 0, moments.times.last ?? 0)
         return String(format: "frames %@ of its file, shown at %.3f s to %.3f s", list, first, last)
     }
@@ -233,14 +267,7 @@ extension LineageFacts {
                     + "\(Readable.bytes(usage.peakMemory)) at the peak; "
                     + (step.isFresh ? "done in this run" : "reused: done in run \(step.attempt.attempt.run)")
             ))
-        if let training = trainings[step.attempt.id] {
-            facts.append(
-                (
-                    "training",
-                    "\(training.parameters) numbers, \(training.steps) steps, mean loss "
-                        + String(format: "%.4f at first, %.4f at last", training.first, training.last)
-                ))
-        }
+        facts += (trainings[step.attempt.id] ?? []).map { ("training", $0.words) }
         facts += step.trained.map { ("trained", Self.words(of: $0, in: step.attempt.id)) }
         facts += (motions[step.attempt.id] ?? []).map { place in
             (

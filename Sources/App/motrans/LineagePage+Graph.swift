@@ -17,7 +17,7 @@ struct LineageGraphDrawing {
     private var boxes: [Box] = []
     private var edges: [(from: String, to: String, label: String)] = []
 
-    private static let (width, height, gapX, gapY, margin) = (176, 46, 54, 16, 10)
+    private static let (width, height, gapX, gapY, margin) = (172, 46, 42, 16, 4)
 
     init(_ closure: LineageClosure) {
         var columns: [String: Int] = [:]
@@ -100,7 +100,7 @@ struct LineageGraphDrawing {
                 """
         }
         return """
-            <svg class="graph" viewBox="0 0 \(wide) \(tall)" width="\(wide)" height="\(tall)" role="img" \
+            <svg class="graph" viewBox="0 0 \(wide) \(tall)" style="max-width:\(wide)px" role="img" \
             aria-label="what was made from what">
             <defs><marker id="tip" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="7" markerHeight="7" orient="auto">\
             <path d="M0 0L8 4L0 8z"/></marker></defs>

@@ -5,6 +5,8 @@ import Formats
 import Lineage
 
 /// What made a video, on one page: a file of its own, without scripts and without the network.
+///
+/// Well-formed XML as well, so that any parser finds what is not escaped.
 struct LineagePage {
     let text: String
 
@@ -12,7 +14,8 @@ struct LineagePage {
         let builder = Builder(
             subject: subject, answer: answer, facts: facts,
             pictures: PagePictures(engine: engine, closure: answer.closure))
-        text = builder.page(recipe: builder.shownFile.flatMap { try? engine.recipe(of: $0.artifact, path: $0.path) })
+        text =
+            builder.page(recipe: builder.shownFile.flatMap { try? engine.recipe(of: $0.artifact, path: $0.path) })
             .markup
     }
 }
@@ -50,10 +53,10 @@ private struct Builder {
             <!DOCTYPE html>
             <html lang="en">
             <head>
-            <meta charset="utf-8">
-            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <meta name="generator" content="motrans \(ToolVersion.text)">
+            <meta charset="utf-8"/>
+            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"/>
+            <meta name="viewport" content="width=device-width, initial-scale=1"/>
+            <meta name="generator" content="motrans \(ToolVersion.text)"/>
             <title>\(title) · lineage</title>
             <style>\(HTML(markup: Self.style))</style>
             </head>
@@ -130,7 +133,7 @@ private struct Builder {
         }
         let cells = pictures.map { picture -> HTML in
             let label: HTML = picture.label.isEmpty ? "" : "<small>\(picture.label)</small>"
-            return "<span><img src=\"\(picture.address)\" alt=\"\(picture.label)\">\(label)</span>"
+            return "<span><img src=\"\(picture.address)\" alt=\"\(picture.label)\"/>\(label)</span>"
         }
         return "<div class=\"strip\">\(cells)</div>"
     }
@@ -172,7 +175,7 @@ private struct Builder {
                     <article class="clip">\(strip(cells))
                     <p><b>\((place as NSString).lastPathComponent)</b> <bdi>\(lines[index]["prompt"]?.string ?? "")</bdi></p>
                     <p class="fine">\(moments.map(LineageFacts.words) ?? "which frames: not recorded")</p>
-                    <p class="fine">\(place)<br><code>sha256 \(source?.digest.hex ?? "?")</code></p></article>
+                    <p class="fine">\(place)<br/><code>sha256 \(source?.digest.hex ?? "?")</code></p></article>
 
                     """
             }
@@ -215,11 +218,10 @@ private struct Builder {
             }
             var rows: [(String, HTML)] = []
             if let element = work.element { rows.append(("element", "<bdi>\(KeyChange.text(element))</bdi>")) }
-            for segment in step.trained { rows.append(("trained", "\(LineageFacts.words(of: segment, in: attempt.id))")) }
-            if let training = facts.trainings[attempt.id] {
-                let losses = String(format: "%.4f at first, %.4f at last", training.first, training.last)
-                rows.append(("training", "\(training.parameters) numbers, mean loss \(losses)"))
+            for segment in step.trained {
+                rows.append(("trained", "\(LineageFacts.words(of: segment, in: attempt.id))"))
             }
+            for training in facts.trainings[attempt.id] ?? [] { rows.append(("training", "\(training.words)")) }
             for place in facts.motions[attempt.id] ?? [] {
                 let tokens = place.tokens.map { ", " + LineageFacts.words(of: $0) } ?? ""
                 rows.append(("motion", "<b>\(place.word)</b> in <bdi>\(place.prompt)</bdi>\(tokens)"))
@@ -356,7 +358,7 @@ private struct Builder {
         .tile,.clip,.step{background:var(--card);border:1px solid var(--line);border-radius:14px}
         .tile{flex:1;min-width:250px;padding:14px 18px}.tile h3{margin:0;color:var(--soft);font-weight:500}
         .tile p{margin:0;color:var(--soft);font-size:13px}.tile .big{font-size:26px;color:var(--ink);letter-spacing:-.02em}
-        section.graph{overflow-x:auto}.graph svg,svg.graph{display:block;max-width:none}
+        section.graph{overflow-x:auto}svg.graph{display:block;width:100%;height:auto;min-width:760px}
         svg path{fill:none;stroke:var(--source);stroke-width:1.4}svg marker path{fill:var(--source);stroke:none}
         svg rect{fill:var(--card);stroke:var(--line);stroke-width:1.2}
         svg .fresh rect{stroke:var(--fresh)}svg .reused rect{stroke:var(--reused)}svg .source rect{stroke-dasharray:4 3;stroke:var(--source)}

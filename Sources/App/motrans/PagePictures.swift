@@ -44,7 +44,8 @@ struct PagePictures {
     /// Frames of each clip of a `frames` artifact, and which of its frames they are; nil when it is not there.
     func clip(_ index: Int, of artifact: Digest) -> [(frame: Int, address: String)]? {
         guard
-            let entry = closure.artifacts[artifact]?.manifest.entries.first(where: { $0.path == "\(index).safetensors" })
+            let entry = closure.artifacts[artifact]?.manifest.entries.first(where: { $0.path == "\(index).safetensors" }
+            )
         else { return nil }
         return withFile(entry) { file in
             let checkpoint = try Checkpoint.open(file)

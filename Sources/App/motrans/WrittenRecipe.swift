@@ -38,7 +38,8 @@ struct WrittenRecipe {
             throw CommandFailure(
                 status: .notFound,
                 message: "\(video) carries no recipe"
-                    + (engine == nil ? ", and there is no store that may know it" : ", and this cache knows nothing like it"),
+                    + (engine == nil
+                        ? ", and there is no store that may know it" : ", and this cache knows nothing like it"),
                 help: "`motrans get` puts recipes into videos; another store is named with --cache DIR")
         }
         guard let known = try engine.recipe(of: match.artifact, path: match.path) else {
@@ -148,7 +149,10 @@ struct WrittenRecipe {
                     $0.stage.name == step.stage && $0.element == step.element
                         && ($0.id.description == step.name || $0.id.name == step.name)
                 })
-            else { return "the step \(step.name) of the recipe is not in the file: this motrans reads its template otherwise" }
+            else {
+                return
+                    "the step \(step.name) of the recipe is not in the file: this motrans reads its template otherwise"
+            }
             for (name, value) in step.settings.sorted(by: { $0.key < $1.key }) where planned.settings[name] != value {
                 return "\(step.name): setting \(name) was \(KeyChange.text(value)) and would be "
                     + (planned.settings[name].map(KeyChange.text) ?? "unknown")

@@ -130,7 +130,9 @@ private struct Ranking {
 
     func pictures(of named: FingerprintRecord) -> FileMatch.Pictures {
         if named.fingerprint.packets == own.packets { return .same }
-        guard let found = candidates.first(where: { $0.record.artifact == named.artifact && $0.record.path == named.path })
+        guard
+            let found = candidates.first(where: { $0.record.artifact == named.artifact && $0.record.path == named.path }
+            )
         else { return .others(nil) }
         let distance = distance(found)
         return distance.isNear ? .alike(distance) : .others(distance)

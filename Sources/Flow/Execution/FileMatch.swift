@@ -106,7 +106,9 @@ extension FileMatch.FrameDistance: CustomStringConvertible {
     public var description: String {
         var text = "\(bits) of \(of) bits of its frame hashes differ (at most \(Self.limit(of: of)) in copies)"
         if let runnerUp {
-            text += isAmbiguous ? "; UNSURE: another video is as near, at \(runnerUp)" : "; the next video is at \(runnerUp)"
+            text +=
+                isAmbiguous
+                ? "; UNSURE: another video is as near, at \(runnerUp)" : "; the next video is at \(runnerUp)"
             if isAmbiguous, let runnerUpArtifact { text += " (artifact \(runnerUpArtifact.short))" }
         }
         return text

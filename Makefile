@@ -9,7 +9,7 @@ TRACED = pipelines/turn-box.yaml
 
 PAGE = docs/one-training-step.md
 
-.PHONY: demo test build release lint format setup clean one-training-step levels bench check-exports
+.PHONY: demo test build release lint format setup clean one-training-step levels bench check-exports crash-points
 
 ## The main job, from nothing: set-up, release build, all seven stages on a motion that the embedded model has never seen, and
 ## where the videos are.
@@ -40,6 +40,12 @@ one-training-step: release
 	   sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | sort | uniq -c | sed 's/^ *\([0-9]*\) \(.*\)/\1 × \2./'; echo; \
 	   $(MOTRANS) trace .build/motion.json motion --md; } > .build/page.md
 	@mv .build/page.md $(PAGE)
+
+## Every call of a run at which it may be killed or the disk may fail; the tests try a few of them. Some 20 minutes.
+crash-points: setup
+	swift build --build-tests
+	MOTRANS_CRASH_POINTS=all TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) \
+	    swift test --skip-build --filter CrashPointTests
 
 ## Every kernel of every level that this processor can run, against plain loops; the head of the file says more.
 levels:

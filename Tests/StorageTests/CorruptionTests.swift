@@ -7,7 +7,7 @@ import Testing
     /// A fault in an object's file.
     enum Fault: String, CaseIterable, Sendable {
         case flippedFirst, flippedMiddle, flippedLast, truncated, headerOnly, empty, grown, twoFrames, text, link, pipe
-        case folder, otherObject
+        case folder, otherObject, dictionary, bomb
 
         func strike(_ file: URL, other: URL) throws {
             let path = file.path(percentEncoded: false)
@@ -41,6 +41,20 @@ import Testing
                 try FileManager.default.removeItem(at: file)
                 try FileManager.default.createDirectory(at: file, withIntermediateDirectories: false)
             case .otherObject: try replace(try Data(contentsOf: other))
+            case .dictionary:
+                // RFC 8878, 3.1.1.1: a flag in the descriptor, and the number after the window's size.
+                var frame = data
+                frame[4] |= 1
+                frame.insert(42, at: frame[4] & 0x20 == 0 ? 6 : 5)
+                try replace(frame)
+            case .bomb:
+                // It declares what it should have, and then goes on for 5 GB: blocks of one repeated byte, 4 bytes each.
+                var frame = Data([0x28, 0xB5, 0x2F, 0xFD, 0xA0])
+                frame += withUnsafeBytes(of: UInt32(300_000).littleEndian) { Data($0) }
+                let block = UInt32(131_072 << 3 | 1 << 1)
+                let repeated = withUnsafeBytes(of: block.littleEndian) { Data($0.prefix(3)) } + [0]
+                for _ in 0..<40_000 { frame += repeated }
+                try replace(frame)
             }
         }
     }
@@ -101,6 +115,56 @@ import Testing
             #expect(throws: StorageError.self) { try store.read(Digest(of: data)) }
         }
         _ = try store.publish(folder: folder, kind: .files)
+        #expect(try store.read(Digest(of: data)) == data)
+    }
+
+    @Test("whatever bit of a manifest's header is wrong, it is damage and heals: also where it declares a book")
+    func header() throws {
+        let temporary = try TemporaryFolder()
+        let store = try temporary.store()
+        let folder = try temporary.folder("a", ["x": bytes(1000, seed: 3)])
+        let stored = try store.publish(folder: folder, kind: .files)
+        let place = store.place(of: stored.digest)
+        let whole = try Data(contentsOf: place)
+        for bit in 0..<(13 * 8) {
+            var flipped = whole
+            flipped[bit / 8] ^= 1 << (bit % 8)
+            try FileManager.default.removeItem(at: place)
+            try flipped.write(to: place)
+            do throws(StorageError) {
+                // A flag that says nothing of the content may go unseen.
+                #expect(try store.manifest(of: stored.digest) == stored.manifest, "bit \(bit)")
+                continue
+            } catch {
+                #expect(error.isLoss, "bit \(bit): \(error)")
+            }
+            #expect(try store.publish(folder: folder, kind: .files) == stored)
+        }
+    }
+
+    @Test("an object that is written to through a hard link is found, and the link is the user's")
+    func hardLink() throws {
+        let temporary = try TemporaryFolder()
+        let store = try temporary.store()
+        let data = bytes(5000, seed: 21)
+        let stored = try store.publish(folder: temporary.folder("a", ["x": data]), kind: .files)
+        // What is restored is no link.
+        let target = temporary.url.appending(path: "back")
+        try store.restore(stored.digest, to: target, writable: true)
+        let copy = try FileManager.default.attributesOfItem(atPath: target.appending(path: "x").path)
+        #expect(copy[.referenceCount] as? Int == 1)
+        let link = temporary.url.appending(path: "link")
+        try FileManager.default.linkItem(at: store.place(of: Digest(of: data)), to: link)
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: link.path)
+        let handle = try FileHandle(forWritingTo: link)
+        try handle.seek(toOffset: 900)
+        try handle.write(contentsOf: Data("mine".utf8))
+        try handle.close()
+        let edited = try Data(contentsOf: link)
+        #expect(throws: StorageError.self) { try store.read(Digest(of: data)) }
+        #expect(throws: StorageError.missing(Digest(of: data))) { try store.read(Digest(of: data)) }
+        #expect(try Data(contentsOf: link) == edited)
+        _ = try store.publish(folder: temporary.folder("a", [:]), kind: .files)
         #expect(try store.read(Digest(of: data)) == data)
     }
 

@@ -114,10 +114,12 @@ extension ObjectStore {
             if let size, size != found {
                 throw FrameReader.Damage(reason: "it declares \(found) bytes, and its manifest \(size)")
             }
+            var reader = FrameReader()
             guard found <= limit else {
+                // Or its header is damaged: reading it through tells.
+                try reader.decode(object.file, size: found, digest: digest) { _ in }
                 throw StorageError.refused(path: object.file.path, reason: "it has \(found) bytes, more than \(limit)")
             }
-            var reader = FrameReader()
             try reader.decode(object.file, size: found, digest: digest) { bytes in try sink(bytes) }
             return found
         } catch let damage as FrameReader.Damage {

@@ -12,7 +12,7 @@ extension Date {
 extension Row {
     /// A column that must hold a digest.
     func digest(_ column: String) throws -> Digest {
-        let text: String = self[column]
+        let text: String = self[column] ?? ""
         guard let digest = Digest(hex: text) else {
             throw LineageError.record(what: column, reason: "\"\(text)\" is not a digest")
         }
@@ -30,7 +30,7 @@ extension Row {
     }
 
     /// A column of milliseconds.
-    func date(_ column: String) -> Date { Date(milliseconds: self[column]) }
+    func date(_ column: String) -> Date { Date(milliseconds: self[column] ?? 0) }
 
     /// A column of milliseconds or NULL.
     func optionalDate(_ column: String) -> Date? { (self[column] as Int?).map(Date.init(milliseconds:)) }
@@ -58,12 +58,66 @@ extension Database {
 
     /// All rows of a query that is prepared once per connection.
     func rows(_ sql: String, _ arguments: StatementArguments = []) throws -> [Row] {
-        try Row.fetchAll(cachedStatement(sql: sql), arguments: arguments)
+        let statement = try cachedStatement(sql: sql)
+        let rows = try Row.fetchAll(statement, arguments: arguments)
+        let kinds = statement.columnNames.map(ColumnKind.init)
+        for row in rows { try row.check(kinds) }
+        return rows
     }
 
     /// The first row of a query that is prepared once per connection.
     func row(_ sql: String, _ arguments: StatementArguments = []) throws -> Row? {
-        try Row.fetchOne(cachedStatement(sql: sql), arguments: arguments)
+        let statement = try cachedStatement(sql: sql)
+        let row = try Row.fetchOne(statement, arguments: arguments)
+        try row?.check(statement.columnNames.map(ColumnKind.init))
+        return row
+    }
+}
+
+/// What a column of the schema holds.
+///
+/// Damaged pages can give anything for it, and reading a value as what it is not ends the process: every row is checked
+/// before it is read.
+enum ColumnKind {
+    case text(isOptional: Bool), integer(isOptional: Bool), real
+    /// No column of a table.
+    case other
+
+    init(_ column: String) {
+        let isOptional = Self.optional.contains(column)
+        self =
+            Self.integers.contains(column)
+            ? .integer(isOptional: isOptional)
+            : Self.reals.contains(column)
+                ? .real : Self.others.contains(column) ? .other : .text(isOptional: isOptional)
+    }
+
+    private static let integers: Set = [
+        "stage_version", "started", "ended", "peak_memory", "threads", "size", "recorded", "position", "pid",
+        "process_started", "first_seen", "last_seen", "device", "inode", "mtime", "ctime", "token", "beat", "acquired",
+        "heartbeat", "value", "date", "bytes", "done",
+    ]
+    private static let reals: Set = ["wall_seconds", "cpu_seconds"]
+    private static let optional: Set = ["ended", "error", "element", "cause", "attempt", "digest"]
+    private static let others: Set = ["1"]
+}
+
+extension Row {
+    /// Throws when a value is not what its column holds.
+    func check(_ kinds: [ColumnKind]) throws {
+        for (index, kind) in kinds.enumerated() {
+            let storage = (self[index] as DatabaseValue).storage
+            let isRight =
+                switch (kind, storage) {
+                case (.text, .string), (.integer, .int64), (.real, .double), (.other, _): true
+                case (.text(let isOptional), .null), (.integer(let isOptional), .null): isOptional
+                default: false
+                }
+            guard isRight else {
+                let column = columnNames.dropFirst(index).first ?? ""
+                throw LineageError.record(what: column, reason: "its value is not of its kind: the database is damaged")
+            }
+        }
     }
 }
 

@@ -111,6 +111,6 @@ extension Row {
     fileprivate func checkpoint() throws -> CheckpointRecord {
         CheckpointRecord(
             prefix: try digest("prefix"), done: self["done"], artifact: try digest("artifact"),
-            attempt: AttemptID(self["attempt"]), recorded: date("recorded"))
+            attempt: AttemptID(self["attempt"] ?? ""), recorded: date("recorded"))
     }
 }

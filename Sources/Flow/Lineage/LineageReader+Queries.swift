@@ -1,5 +1,5 @@
 public import Artifacts
-import Foundation
+public import Foundation
 import GRDB
 
 extension LineageReader {
@@ -28,14 +28,13 @@ extension LineageReader {
         var outputs: [ArtifactUse] = []
         var objects: [Digest] = []
         var seen: Set<Digest> = []
-        let files = try Row.fetchCursor(
-            database.cachedStatement(
-                sql: """
-                    SELECT o.port, o.position, o.artifact, o.kind, f.digest FROM attempt_outputs AS o
-                        LEFT JOIN artifact_files AS f ON f.artifact = o.artifact
-                    WHERE o.attempt = ? ORDER BY o.port, o.position, f.path
-                    """), arguments: [attempt])
-        while let file = try files.next() {
+        let files = try database.rows(
+            """
+            SELECT o.port, o.position, o.artifact, o.kind, f.digest FROM attempt_outputs AS o
+                LEFT JOIN artifact_files AS f ON f.artifact = o.artifact
+            WHERE o.attempt = ? ORDER BY o.port, o.position, f.path
+            """, [attempt])
+        for file in files {
             let artifact = try file.digest("artifact")
             let use = ArtifactUse(
                 port: file["port"], position: file["position"], artifact: artifact, kind: ArtifactKind(file["kind"]))
@@ -140,7 +139,7 @@ extension LineageReader {
                 element: try (row["element"] as String?).map {
                     try Value(databaseText: $0, of: "the element of attempt \(id)")
                 },
-                cause: row["cause"], inputs: try uses("attempt_inputs", of: id),
+                cause: row["cause"] ?? "", inputs: try uses("attempt_inputs", of: id),
                 models: try models.map {
                     ModelUse(part: $0["part"], digest: try $0.digest("digest"), path: $0["path"])
                 },
@@ -185,9 +184,17 @@ extension LineageReader {
         }
     }
 
+    /// Whether a collection wrote an object down as gone in a span of time.
+    public func isEvicted(_ digest: Digest, from first: Date, to last: Date) throws -> Bool {
+        try database.row(
+            "SELECT 1 FROM evictions WHERE digest = ? AND date BETWEEN ? AND ? LIMIT 1",
+            [digest.hex, first.milliseconds, last.milliseconds]) != nil
+    }
+
     /// Evictions, the latest first.
     public func evictions(limit: Int = 1000) throws -> [Eviction] {
-        try database.rows("SELECT * FROM evictions ORDER BY id DESC LIMIT ?", [limit]).map { row in
+        try database.rows("SELECT digest, bytes, reason, date FROM evictions ORDER BY id DESC LIMIT ?", [limit]).map {
+            row in
             Eviction(
                 digest: try row.digest("digest"), bytes: row["bytes"], reason: row["reason"], date: row.date("date"))
         }

@@ -209,21 +209,25 @@ struct CommandPipelineTests {
 struct SmallDisk: ~Copyable {
     let folder: URL
 
-    init(at folder: URL, megabytes: Int) throws {
+    init(at folder: URL, megabytes: Int, inodes: Int = 0) throws {
         self.folder = folder
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        guard mount("tmpfs", folder.path, "tmpfs", 0, "size=\(megabytes)m") == 0 else {
+        guard mount("tmpfs", folder.path, "tmpfs", 0, "size=\(megabytes)m,nr_inodes=\(inodes)") == 0 else {
             throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EPERM)
         }
     }
 
     deinit { umount2(folder.path, Int32(MNT_DETACH)) }
 
-    func grow(to megabytes: Int) throws {
-        guard mount("tmpfs", folder.path, "tmpfs", UInt(MS_REMOUNT), "size=\(megabytes)m") == 0 else {
+    /// Inodes: 0 for as many as are wanted; one that was limited stays so.
+    func grow(to megabytes: Int, inodes: Int = 0) throws {
+        let size = "size=\(megabytes)m,nr_inodes=\(inodes)"
+        guard mount("tmpfs", folder.path, "tmpfs", UInt(MS_REMOUNT), size) == 0 else {
             throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EPERM)
         }
     }
+
+    static let comment: Comment = "wants root, on a machine that lets it mount"
 
     static var isAvailable: Bool {
         let folder = FileManager.default.temporaryDirectory.appending(path: "motrans-disk-\(UUID().uuidString)")

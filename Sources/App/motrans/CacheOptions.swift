@@ -19,8 +19,18 @@ struct CacheOptions: ParsableArguments {
     /// Whether anything was ever run with it.
     var isThere: Bool { LineageDatabase.isThere(in: folder) }
 
-    /// Opens the store, making it if it is not there.
-    func engine() throws -> Engine { try engine(ObjectStore(at: folder), LineageDatabase(in: folder)) }
+    /// Opens the store, making it if it is not there; one that cannot be written is opened to look into.
+    func engine() throws -> Engine {
+        let store: ObjectStore
+        do throws(StorageError) {
+            store = try ObjectStore(at: folder)
+        } catch {
+            guard case .readOnly = error, isThere else { throw error }
+            return try engine(
+                ObjectStore(at: folder, readOnly: true), LineageDatabase(in: folder, readOnly: true))
+        }
+        return try engine(store, LineageDatabase(in: folder))
+    }
 
     /// Opens a store that must be there: for commands about what was done.
     func existingEngine() throws -> Engine {

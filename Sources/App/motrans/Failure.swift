@@ -63,7 +63,7 @@ enum Failure {
         case .changedWhileReading, .leaseLost: .stepFailed
         case .notFound, .noRecords: .notFound
         case .record: .integrity
-        case .absent, .lost, .newer, .corrupt, .busy, .full, .database: .storeUnavailable
+        case .absent, .lost, .newer, .corrupt, .busy, .noLocks, .full, .database: .storeUnavailable
         }
     }
 

@@ -31,6 +31,8 @@ struct Motrans: AsyncParsableCommand {
     static func main() async {
         // `motrans run --json | head` must not end the run: words that nobody reads are dropped.
         signal(SIGPIPE, SIG_IGN)
+        // A file that may not grow any more (`ulimit -f`) is an error with a sentence, not a sudden end.
+        signal(SIGXFSZ, SIG_IGN)
         do {
             var command = try parseAsRoot()
             // A level of kernels that cannot run is told before anything runs: other kernels give other bits.

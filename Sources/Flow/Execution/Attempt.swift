@@ -79,8 +79,8 @@ struct Attempt: Sendable {
             try? engine.store.removeScratch(id.text)
             return end
         } catch {
-            return close(id, .failed, error: "\(error)", AttemptLog(), meter)
-                ?? .failed(id, error: "\(error)", logTail: [])
+            return close(id, .failed, error: Self.words(error), AttemptLog(), meter)
+                ?? .failed(id, error: Self.words(error), logTail: [])
         }
     }
 
@@ -148,7 +148,7 @@ struct Attempt: Sendable {
             return close(id, .cancelled, error: nil, log, meter) ?? .cancelled(id)
         } catch {
             // A program's last words may be in it.
-            let words = "\(error)".split(separator: "\n").map { AttemptLog.printable(String($0)) }
+            let words = Self.words(error).split(separator: "\n").map { AttemptLog.printable(String($0)) }
             for (index, line) in words.enumerated() { log.append(index == 0 ? "error: \(line)" : line) }
             let told = words.joined(separator: "\n")
             return close(id, .failed, error: told, log, meter)
@@ -160,6 +160,13 @@ struct Attempt: Sendable {
     static func isTransient(_ error: any Error) -> Bool {
         if case LineageError.busy = error { return true }
         return (error as? any TransientError)?.isTransient ?? false
+    }
+
+    /// What Foundation says of its errors is for programmers.
+    private static func words(_ error: any Error) -> String {
+        guard let error = error as? CocoaError, let path = error.filePath ?? error.url?.path else { return "\(error)" }
+        let reason = (error.underlying as? POSIXError).map { String(cString: strerror($0.code.rawValue)) }
+        return "cannot read or write \(path): \(reason ?? error.localizedDescription)"
     }
 
     private func restore(

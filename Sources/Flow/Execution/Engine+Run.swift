@@ -34,7 +34,7 @@ extension Engine {
     ) async throws -> RunReport {
         let start = ContinuousClock.now
         // Writes nothing unless a process died.
-        try sweep()
+        if !isReadOnly { try sweep() }
         let (selection, digests, planner, forecast) = try examine(plan, request) { path, bytes in
             try cancellation.check()
             report(.hashing(path: path, bytes: bytes))
@@ -49,7 +49,8 @@ extension Engine {
                     id: step.id, stage: step.stage, outcome: .hit, cause: nil, key: key, outputs: step.outputs,
                     usage: nil)
             }
-            let run = try isLatest(forecast, of: plan) ? nil : begin(plan, request, digests, forecast)
+            // Of a cache that cannot be written the results can be used, and that is not recorded.
+            let run = try isReadOnly || isLatest(forecast, of: plan) ? nil : begin(plan, request, digests, forecast)
             if let run {
                 report(.runStarted(run))
                 try lineage.end(run, .succeeded)
@@ -57,6 +58,7 @@ extension Engine {
             result = RunReport(
                 run: run, outcome: .succeeded, steps: steps, seconds: (ContinuousClock.now - start) / .seconds(1))
         } else {
+            try checkWritable()
             let run = try begin(plan, request, digests, forecast)
             report(.runStarted(run))
             var runner = Runner(

@@ -37,6 +37,14 @@ public struct Engine: Sendable {
         try SourceDigests.digest(ofPart: folder, in: lineage, hashing: hashing)
     }
 
+    /// Whether the cache can only be looked into.
+    var isReadOnly: Bool { store.isReadOnly || lineage.isReadOnly }
+
+    /// Throws when the cache can only be looked into.
+    func checkWritable() throws(StorageError) {
+        guard !isReadOnly else { throw .readOnly(path: store.root.path(percentEncoded: false)) }
+    }
+
     /// An engine over a cache.
     ///
     /// - Parameter facts: asked for only when something runs.

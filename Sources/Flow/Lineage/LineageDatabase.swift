@@ -42,7 +42,8 @@ public struct LineageDatabase: Sendable {
         }
         var configuration = Configuration()
         configuration.readonly = readOnly
-        configuration.busyMode = .timeout(Self.patience)
+        let folder = cache.path(percentEncoded: false)
+        configuration.busyMode = .callback { tries in Self.waits(tries, in: folder) }
         configuration.prepareDatabase { database in
             if !readOnly { try database.execute(sql: "PRAGMA journal_mode = WAL") }
             try database.execute(sql: "PRAGMA synchronous = FULL")
@@ -81,6 +82,19 @@ public struct LineageDatabase: Sendable {
     /// Seconds that a writer waits for another one.
     private static let patience: TimeInterval = 30
 
+    /// Whether a writer that met a lock goes on waiting.
+    ///
+    /// SQLite takes a file system without locks (NFS without its lock service, some FUSE) for one where everything is
+    /// locked: on that nobody waits.
+    private static func waits(_ tries: Int, in folder: String) -> Bool {
+        if tries == 0, FileLocks.areMissing(in: folder) { return false }
+        // From 1 ms on, for small transactions; then 50 ms.
+        let ramp = [0.001, 0.002, 0.005, 0.01, 0.02]
+        guard Double(tries - ramp.count) * 0.05 < patience else { return false }
+        Thread.sleep(forTimeInterval: tries < ramp.count ? ramp[tries] : 0.05)
+        return true
+    }
+
     /// Opens the file; again when another process switches the new file to WAL at the same moment, for which SQLite does
     /// not wait by itself.
     private static func open(_ path: String, _ configuration: Configuration) throws -> DatabaseQueue {
@@ -88,10 +102,29 @@ public struct LineageDatabase: Sendable {
         while true {
             do {
                 return try DatabaseQueue(path: path, configuration: configuration)
-            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY && ContinuousClock.now < end {
-                Thread.sleep(forTimeInterval: 0.01)
+            } catch let error as DatabaseError {
+                switch error.resultCode {
+                case .SQLITE_BUSY where ContinuousClock.now < end && !FileLocks.areMissing(besides: path):
+                    Thread.sleep(forTimeInterval: 0.01)
+                case .SQLITE_CANTOPEN, .SQLITE_READONLY:
+                    guard configuration.readonly, Self.isWhole(path) else { throw error }
+                    return try DatabaseQueue(path: Self.unchanging(path), configuration: configuration)
+                default: throw error
+                }
             }
         }
+    }
+
+    /// Whether all that was written is in the file itself, and nothing in the log beside it.
+    private static func isWhole(_ path: String) -> Bool {
+        let log = try? FileManager.default.attributesOfItem(atPath: "\(path)-wal")[.size] as? Int
+        return (log ?? 0) == 0
+    }
+
+    /// A name by which SQLite reads a file where it may make no other beside it: nobody can write there.
+    private static func unchanging(_ path: String) -> String {
+        let url = URL(filePath: path, directoryHint: .notDirectory).absoluteURL
+        return "\(url.absoluteString)?immutable=1"
     }
 
     /// Brings a database to a version, and returns that from which it came.
@@ -169,9 +202,19 @@ public struct LineageDatabase: Sendable {
         guard let error = error as? DatabaseError else { return error }
         let reason = error.message ?? error.resultCode.description
         return switch error.resultCode {
-        case .SQLITE_BUSY, .SQLITE_LOCKED: LineageError.busy(path: path)
+        case .SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_PROTOCOL:
+            FileLocks.areMissing(besides: path) ? LineageError.noLocks(path: path) : LineageError.busy(path: path)
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: LineageError.corrupt(path: path, reason: reason)
         case .SQLITE_FULL: LineageError.full(path: path)
+        case .SQLITE_CANTOPEN:
+            LineageError.database(
+                path: path, operation: operation,
+                reason: "\(reason); check the permissions of its folder, and that the disk is not full")
+        case .SQLITE_IOERR:
+            LineageError.database(
+                path: path, operation: operation,
+                reason: "\(reason); check that the disk is not full, that the file may grow (`ulimit -f`), "
+                    + "and that the disk is well")
         default: LineageError.database(path: path, operation: operation, reason: reason)
         }
     }

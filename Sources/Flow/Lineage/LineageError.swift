@@ -14,6 +14,8 @@ public enum LineageError: Error, Hashable, Sendable, CustomStringConvertible {
     case corrupt(path: String, reason: String)
     /// Another process kept it locked for too long.
     case busy(path: String)
+    /// The file system keeps no locks.
+    case noLocks(path: String)
     /// The disk is full.
     case full(path: String)
     /// SQLite refused something else.
@@ -46,6 +48,9 @@ public enum LineageError: Error, Hashable, Sendable, CustomStringConvertible {
                 + "records beside it, and keeps the damaged one"
         case .busy(let path):
             "the lineage database \(path) stayed locked by another process; wait for it, or end it, and run again"
+        case .noLocks(let path):
+            "the file system of the lineage database \(path) keeps no locks, as NFS without its lock service: "
+                + "choose a cache on a local disk (`--cache DIR`)"
         case .full(let path): "no space left to write the lineage database \(path); free some and run again"
         case .database(let path, let operation, let reason): "could not \(operation) in \(path): \(reason)"
         case .record(let what, let reason): "the record of \(what) cannot be read: \(reason)"

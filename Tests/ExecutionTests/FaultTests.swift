@@ -225,6 +225,107 @@ struct FaultTests {
         #expect(try bench.lineage.leases().isEmpty)
     }
 
+    @Test("what becomes a hit while a run goes on is in use from then on: a collection beside it leaves it alone")
+    func lateHits() async throws {
+        let steps: [PlannedStep] = [
+            .step("a", "heavy", text: "a"), .step("b", text: "b", after: ["a"]),
+            .step("leaf", text: "leaf", after: ["a"]),
+            .step("thief", "trim", text: "t", after: ["b", "leaf"]), .step("last", text: "l", after: ["thief", "b"]),
+        ]
+        // The same bytes, whatever the setting: what depends on it is a hit, and known as one only when it has run.
+        bench.setBody(of: "heavy") { context, _ in
+            try "x".write(to: context.output("out").file("x"), atomically: true, encoding: .utf8)
+        }
+        let (first, _) = try await bench.run(steps)
+        let engine = bench.engine()
+        bench.setBody(of: "trim") { context, _ in
+            try engine.collect(engine.planCollection(CollectionPolicy(keepRuns: 0)))
+            try "t".write(to: context.output("out").file("t"), atomically: true, encoding: .utf8)
+        }
+        var changed = steps
+        changed[0] = .step("a", "heavy", text: "A")
+        changed[3] = .step("thief", "trim", text: "T", after: ["b", "leaf"])
+        let (report, events) = try await bench.run(changed)
+        #expect(report.summary == ["a: done", "b: hit", "leaf: hit", "thief: done", "last: done"])
+        #expect(!events.contains { if case .recomputing = $0 { true } else { false } })
+        #expect(try bench.text(of: report.output("leaf")) == bench.text(of: first.output("leaf")))
+    }
+
+    @Test("collections in a loop beside runs: what a pinned run gave stays, and nothing is done twice in one run")
+    func collectionLoop() async throws {
+        let (pinned, _) = try await bench.run(steps("kept"))
+        try bench.lineage.pin(Pin(.run(#require(pinned.run)), note: "kept"))
+        let engine = bench.engine()
+        let isDone = Atomic<Bool>(false)
+        let rounds = Atomic<Int>(0)
+        async let collector: Void = {
+            while !isDone.load(ordering: .relaxed) {
+                try engine.collect(engine.planCollection(CollectionPolicy(keepRuns: 0)))
+                rounds.wrappingAdd(1, ordering: .relaxed)
+                await Task.yield()
+            }
+        }()
+        for round in 0..<12 {
+            let (report, events) = try await bench.run(steps("\(round % 3)"))
+            #expect(report.outcome == .succeeded)
+            #expect(!events.contains { if case .recomputing = $0 { true } else { false } }, "round \(round)")
+        }
+        isDone.store(true, ordering: .relaxed)
+        try await collector
+        #expect(rounds.load(ordering: .relaxed) > 3)
+        #expect(try bench.text(of: pinned.output("c")).hasSuffix("\"kept\"|"))
+        #expect(try bench.engine().verify(readData: true).isClean)
+    }
+
+    @Test("a process that was stopped while another took its work over does not publish when it goes on")
+    func stopped() async throws {
+        let path = bench.folder.path
+        let steps: [PlannedStep] = [.step("a", text: "a")]
+        let key = try #require(try bench.engine().forecast(Workbench.plan(steps)).steps.first?.key).digest
+        let mark = bench.folder.appending(path: "stopped")
+        async let late: Void = {
+            await #expect(processExitsWith: .success) { [path = path as String] in
+                let bench = try Workbench(in: path)
+                let isFirst = Atomic<Bool>(true)
+                bench.setBody(of: "join") { context, _ in
+                    try "late".write(to: context.output("out").file("x"), atomically: true, encoding: .utf8)
+                    guard isFirst.exchange(false, ordering: .relaxed) else { return }
+                    try "\(getpid())".write(toFile: "\(path)/stopped", atomically: true, encoding: .utf8)
+                    Glibc.kill(getpid(), SIGSTOP)
+                }
+                let (report, _) = try await bench.run([.step("a", text: "a")])
+                // It looks again, and finds what the other gave.
+                guard report.summary == ["a: hit"] else { exit(1) }
+            }
+        }()
+        var pid: pid_t?
+        while pid == nil {
+            try await Task.sleep(for: .milliseconds(5))
+            pid = (try? String(contentsOf: mark, encoding: .utf8)).flatMap { pid_t($0) }
+        }
+        let process = try #require(pid)
+        while (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8))?.contains(") T ") != true {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        // Sixty seconds of no heartbeat, in no time.
+        var watch = LeaseWatch(patience: .zero)
+        guard case .acquired(let lease, let holder) = try bench.lineage.acquire(key, watch: &watch) else {
+            Glibc.kill(process, SIGKILL)
+            Issue.record("the lease of a stopped process was not taken over")
+            return await late
+        }
+        #expect(holder?.pid == Int(process))
+        try bench.lineage.release(lease)
+        let (report, _) = try await bench.run(steps)
+        #expect(report.summary == ["a: done"])
+        Glibc.kill(process, SIGCONT)
+        await late
+        #expect(try bench.text(of: report.output("a")) != "late")
+        let outcomes = try bench.lineage.read { try $0.attempts(ofStep: "a").map(\.outcome) }
+        #expect(outcomes == [.succeeded, .abandoned])
+        #expect(try bench.engine().verify(readData: true).findings.isEmpty)
+    }
+
     @Test("an error of several lines, with bytes that a terminal would obey, is kept as lines to read")
     func wildError() async throws {
         struct Words: Error, CustomStringConvertible { let description: String }

@@ -19,26 +19,33 @@ extension Engine {
 
     /// Writes down what a plan names as gone, and deletes it.
     ///
-    /// In this order: a crash between leaves objects that nobody misses, and never a loss that nobody knows of. Objects
-    /// that were published again meanwhile stay.
+    /// In this order: a crash between leaves objects that nobody misses, and never a loss that nobody knows of. What a run
+    /// has come to use since the plan was made stays, and so do objects that were published again.
     ///
     /// - Returns: The bytes that were freed.
     @discardableResult
     public func collect(_ plan: CollectionPlan) throws -> Int {
-        try lineage.record(
-            plan.objects.map { object in
-                Eviction(
-                    digest: object.digest, bytes: object.bytes,
-                    reason: object.revocation.map { "revoked: \($0.reason)" }
-                        ?? (object.isOrphan ? "no artifact needs it" : "gc"), date: plan.date)
-            })
+        try checkWritable()
         let evicted = Set(plan.evicted.filter { $0.kind == CheckpointKeeper.kind }.map(\.digest))
         for checkpoint in try lineage.read({ try $0.checkpoints() }) where evicted.contains(checkpoint.artifact) {
             _ = try lineage.drop(checkpoint)
         }
-        return try plan.objects.reduce(0) { freed, object in
-            try freed + store.remove(object.digest, unlessPublishedSince: plan.date - 0.01)
+        var freed = 0
+        // Some at a time, so that a run that begins meanwhile never has to wait for long to know what is gone.
+        for first in stride(from: 0, to: plan.objects.count, by: 256) {
+            let date = Date()
+            let gone = try lineage.record(
+                plan.objects[first..<min(first + 256, plan.objects.count)].map { object in
+                    Eviction(
+                        digest: object.digest, bytes: object.bytes,
+                        reason: object.revocation.map { "revoked: \($0.reason)" }
+                            ?? (object.isOrphan ? "no artifact needs it" : "gc"), date: date)
+                }, unlessUsedSince: plan.date)
+            for eviction in gone {
+                freed += try store.remove(eviction.digest, unlessPublishedSince: plan.date - 0.01)
+            }
         }
+        return freed
     }
 }
 

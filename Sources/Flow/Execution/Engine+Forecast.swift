@@ -1,4 +1,5 @@
 import Artifacts
+import Foundation
 import Lineage
 public import Pipelines
 import StageKit
@@ -108,7 +109,17 @@ extension Engine {
         let isThere = result.objects.allSatisfy(store.contains)
         return History.Known(
             attempt: result.attempt, outputs: outputs,
-            missing: isThere ? nil : try missingPort(of: result, reader))
+            missing: try isThere ? takenPort(of: result, reader) : missingPort(of: result, reader))
+    }
+
+    /// The port whose artifact a collection has written down as gone since, and may be about to delete.
+    ///
+    /// Older notes do not count: what is still there then, stays.
+    private func takenPort(of result: StepResult, _ reader: LineageReader) throws -> String? {
+        let now = Date()
+        let first = max(result.ended, now - 600)
+        guard first <= now else { return nil }
+        return try result.outputs.first { try reader.isEvicted($0.artifact, from: first, to: now) }?.port
     }
 
     private func missingPort(of result: StepResult, _ reader: LineageReader) throws -> String {

@@ -14,31 +14,40 @@ extension Engine {
     public func verify(
         readData: Bool, quarantine: Bool = false, progress: (Int, Int) -> Void = { _, _ in }
     ) throws -> Verification {
-        let (origins, evicted) = try lineage.read { reader in
-            var evictions: [Digest: Date] = [:]
-            for eviction in try reader.evictions(limit: .max) {
-                evictions[eviction.digest] = max(evictions[eviction.digest] ?? .distantPast, eviction.date)
-            }
-            var origins: [Digest: String] = [:]
-            var evicted: Set<Digest> = []
-            for artifact in try reader.artifacts() {
-                // What no attempt gave is the user's: its bytes lie where the user has them.
-                let makers = try reader.producers(of: artifact.digest)
-                guard let maker = makers.first, let made = makers.compactMap(\.ended).max() else { continue }
-                origins[artifact.digest] = "\(artifact.manifest.kind) of \(maker.attempt.step)"
-                // What was made again since has to be there again.
-                if let date = evictions[artifact.digest], date >= made { evicted.insert(artifact.digest) }
-            }
-            return (origins, evicted)
-        }
+        if quarantine { try checkWritable() }
+        let (origins, evicted) = try lineage.read(origins)
         let report = try store.verify(
             readData: readData, artifacts: origins.keys.filter { !evicted.contains($0) }.sorted(),
             quarantines: quarantine, progress: progress)
-        let findings = report.findings.map { Self.finding($0, origins) }
+        // A collection beside this one takes what was there a moment ago.
+        let later = try lineage.read(self.origins).evicted
+        let findings = report.findings.filter { finding in
+            guard case .missing(_, let artifact, _) = finding else { return true }
+            return !later.contains(artifact)
+        }.map { Self.finding($0, origins) }
         return Verification(
             objects: report.objects, storedBytes: report.storedBytes,
             artifacts: origins.count - evicted.count, didReadData: readData,
             findings: findings + (try lineage.read(abandoned)))
+    }
+
+    /// Where each artifact that a step gave came from, and which of them were collected since.
+    private func origins(_ reader: LineageReader) throws -> (origins: [Digest: String], evicted: Set<Digest>) {
+        var evictions: [Digest: Date] = [:]
+        for eviction in try reader.evictions(limit: .max) {
+            evictions[eviction.digest] = max(evictions[eviction.digest] ?? .distantPast, eviction.date)
+        }
+        var origins: [Digest: String] = [:]
+        var evicted: Set<Digest> = []
+        for artifact in try reader.artifacts() {
+            // What no attempt gave is the user's: its bytes lie where the user has them.
+            let makers = try reader.producers(of: artifact.digest)
+            guard let maker = makers.first, let made = makers.compactMap(\.ended).max() else { continue }
+            origins[artifact.digest] = "\(artifact.manifest.kind) of \(maker.attempt.step)"
+            // What was made again since has to be there again.
+            if let date = evictions[artifact.digest], date >= made { evicted.insert(artifact.digest) }
+        }
+        return (origins, evicted)
     }
 
     private func abandoned(_ reader: LineageReader) throws -> [Verification.Finding] {

@@ -38,6 +38,8 @@ struct Runner {
     private var outputs: [StepID: [String: Digest]] = [:]
     private var results: [NodeID: RunReport.Step] = [:]
     private var decisions: [NodeID: RunStep] = [:]
+    /// Hits that are not written down yet.
+    private var newHits: [RunStep] = []
     private var keys: [NodeID: StepKey] = [:]
     private var causes: [NodeID: Cause] = [:]
     /// Steps at work, or queued, by key: a second step with the same key waits for the first.
@@ -93,6 +95,7 @@ struct Runner {
                     if cancellation.isSet { state.stop() }
                     repeat {
                         while let id = state.nextReady() { try lookUp(id) }
+                        try recordHits()
                         while let id = state.start() { try start(id, in: &group) }
                     } while state.hasReady
                     guard !state.isFinished, let completion = try await group.next() else { break }
@@ -150,8 +153,10 @@ struct Runner {
             // A step that was recomputed for another keeps its own story.
             if decisions[id] == nil {
                 end(id, .hit)
-                decisions[id] = RunStep(
+                let decision = RunStep(
                     step: step.id.description, stage: step.stage.name, decision: .hit, attempt: attempt)
+                decisions[id] = decision
+                newHits.append(decision)
                 report(.hit(step.id, key: key.digest, outputs: known))
             }
             _ = state.finish(id, succeeded: true)
@@ -161,6 +166,12 @@ struct Runner {
             leaders[key.digest] = id
             state.queue(id)
         }
+    }
+
+    /// Writes hits down while the run goes on, so that gc spares from now on what they gave.
+    private mutating func recordHits() throws {
+        try engine.lineage.record(newHits, in: run)
+        newHits = []
     }
 
     // MARK: A step at work

@@ -224,17 +224,46 @@ extension LineageDatabase {
     public func record(_ evictions: [Eviction]) throws {
         guard !evictions.isEmpty else { return }
         try write("record evictions") { database in
-            for eviction in evictions {
-                try database.run(
-                    "INSERT INTO evictions (digest, bytes, reason, date) VALUES (?, ?, ?, ?)",
-                    [eviction.digest.hex, eviction.bytes, eviction.reason, eviction.date.milliseconds])
-                try seal(.eviction, "\(database.lastInsertedRowID)", in: database)
+            for eviction in evictions { try seal(.eviction, database.insert(eviction), in: database) }
+        }
+    }
+
+    /// Records objects as gone, except those that a run needs which goes on, or ended since a date.
+    ///
+    /// With what runs write down, one transaction decides: what a run has named before it is spared; a run that names it
+    /// later sees here that it is gone.
+    ///
+    /// - Returns: What was recorded.
+    public func record(_ evictions: [Eviction], unlessUsedSince date: Date) throws -> [Eviction] {
+        guard !evictions.isEmpty else { return [] }
+        return try write("record evictions") { database in
+            let reader = LineageReader(database: database)
+            let runs = try database.rows(
+                "SELECT * FROM runs WHERE outcome = 'running' OR ended >= ?", [date.milliseconds]
+            ).filter { $0["outcome"] as String != "running" || $0.process.liveness != .dead }
+            var used: Set<Digest> = []
+            for artifact in try reader.artifacts(ofRuns: runs.map { RunID($0["id"]) }) {
+                used.insert(artifact)
+                for file in try database.rows("SELECT digest FROM artifact_files WHERE artifact = ?", [artifact.hex]) {
+                    used.insert(try file.digest("digest"))
+                }
             }
+            let gone = evictions.filter { !used.contains($0.digest) }
+            for eviction in gone { try seal(.eviction, database.insert(eviction), in: database) }
+            return gone
         }
     }
 }
 
 extension Database {
+    /// - Returns: The number of the row, which is its name in the chain.
+    fileprivate func insert(_ eviction: Eviction) throws -> String {
+        try run(
+            "INSERT INTO evictions (digest, bytes, reason, date) VALUES (?, ?, ?, ?)",
+            [eviction.digest.hex, eviction.bytes, eviction.reason, eviction.date.milliseconds])
+        return "\(lastInsertedRowID)"
+    }
+
     fileprivate func insert(_ step: RunStep, in run: RunID) throws {
         try self.run(
             """

@@ -208,9 +208,9 @@ extension ObjectStore {
         guard let file = try? OpenFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), let status = try? file.status(),
             status.isRegular, let found = try? FrameReader.contentSize(file), found == size
         else { return false }
-        // Only its age suffers when this fails: the file may belong to another user.
-        utimensat(AT_FDCWD, path, nil, 0)
-        return true
+        // A collection may have taken it in this moment. Else only its age suffers when this fails: the file may belong to
+        // another user.
+        return utimensat(AT_FDCWD, path, nil, 0) == 0 || errno != ENOENT
     }
 
     /// Gives a finished file the name of its digest.

@@ -19,24 +19,38 @@ import Testing
         }
     }
 
-    @Test("a database of version 1 is brought to the present one, with the runs that are in it")
-    func fromTheFirst() throws {
+    /// Databases as earlier versions wrote them; a version that is raised leaves its last state here.
+    private static let goldens = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Goldens/lineage")
+
+    @Test("a database of every earlier version is brought to the present one, with all that is in it", arguments: 1...4)
+    func earlier(number: Int) throws {
         let cache = try TemporaryCache()
-        do {
-            let first = Schema(migrations: Array(Schema.current.migrations.prefix(1)))
-            let database = try LineageDatabase(in: cache.url, readOnly: false, schema: first)
-            try database.write("insert a run") { database in
-                try database.execute(
-                    sql: """
-                        INSERT INTO runs VALUES ('r', 'golf', 'golf.yaml', '', '[]', '0.1', 'h', 'b', 's', 1, 2, 3, 4, 'failed')
-                        """)
-            }
-        }
-        #expect(try version(cache.url) == 1)
-        let run = try #require(try LineageDatabase(in: cache.url).read { try $0.runs() }.first)
-        #expect(run.id == RunID("r") && run.run.pipeline == "golf" && run.outcome == .failed)
-        #expect(run.run.environment == [:])
+        let path = cache.url.appending(path: "lineage.sqlite").path(percentEncoded: false)
+        let text = try String(contentsOf: Self.goldens.appending(path: "version-\(number).sql"), encoding: .utf8)
+        try DatabaseQueue(path: path).writeWithoutTransaction { try $0.execute(sql: text) }
+        #expect(try version(cache.url) == number)
+        let database = try LineageDatabase(in: cache.url)
         #expect(try version(cache.url) == Schema.current.version)
+        try database.read { reader throws in
+            let run = try #require(try reader.runs().first)
+            #expect(run.run.pipeline == "golf" && run.outcome == .succeeded)
+            #expect(run.run.environment == (number >= 2 ? ["WORD": "one"] : [:]))
+            let attempts = try reader.attempts(of: run.id)
+            #expect(attempts.map(\.outcome) == [.succeeded, .failed])
+            #expect(attempts[1].attempt.settingPlaces == (number >= 3 ? ["rank": "golf.yaml:3:4"] : [:]))
+            #expect(attempts[1].attempt.inputs.map(\.artifact) == attempts[0].outputs.map(\.artifact))
+            #expect(attempts[1].attempt.models.map(\.part) == ["unet"])
+            #expect(try reader.result(for: attempts[0].key)?.objects.count == 2)
+            #expect(try reader.result(for: attempts[1].key) == nil)
+            let counts = try (reader.pins().count, reader.evictions().count, reader.sources().count)
+            #expect(counts == (1, 1, 1))
+            #expect(try reader.checkpoints().map(\.done) == (number >= 4 ? [40] : []))
+            #expect(try String.fetchAll(reader.database, sql: "PRAGMA integrity_check") == ["ok"])
+        }
+        // The present version writes into it.
+        let run = try database.newRun()
+        try database.succeed("s", in: run, key: ["a": .int(1)], giving: manifest(.file, "x"))
     }
 
     @Test("a database is brought to the next version with all that is in it, and then refused by the older tool")

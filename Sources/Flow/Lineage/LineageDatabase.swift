@@ -210,6 +210,10 @@ public struct LineageDatabase: Sendable {
             LineageError.database(
                 path: path, operation: operation,
                 reason: "\(reason); check the permissions of its folder, and that the disk is not full")
+        case .SQLITE_READONLY:
+            LineageError.database(
+                path: path, operation: operation,
+                reason: "\(reason); check its owner and permissions, and that the disk is not full")
         case .SQLITE_IOERR:
             LineageError.database(
                 path: path, operation: operation,

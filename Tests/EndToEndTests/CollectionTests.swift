@@ -19,7 +19,9 @@ struct CollectionTests {
             done
             """
         var beside: [Process] = []
-        for arguments in [["gc", "--keep-runs", "0"], ["gc", "--max-size", "1B"], ["verify", "--read-data"]] {
+        for arguments in [
+            ["gc", "--keep-runs", "0", "--yes"], ["gc", "--max-size", "1B", "--yes"], ["verify", "--read-data"],
+        ] {
             let process = Process()
             process.executableURL = URL(filePath: "/bin/sh")
             process.arguments = ["-c", loop, Workspace.binary.path] + arguments

@@ -52,7 +52,7 @@ struct SickDiskTests {
         }
         try workspace.write("clip.txt", "a new clip\n")
         #expect(try workspace.motrans("status", "p.yaml").status == 0)
-        for command in ["run p.yaml", "gc", "verify --repair"] {
+        for command in ["run p.yaml", "gc --yes", "verify --repair"] {
             let refused = try workspace.run(Workspace.binary, command.split(separator: " ").map(String.init))
             #expect(refused.status == 5, "\(command)")
             #expect(
@@ -147,7 +147,7 @@ struct SickDiskTests {
         #expect(try workspace.motrans("run", "p.yaml", "-n").output.contains("8 steps: 8 hit"))
         try workspace.write("clip.txt", "a clip\n")
         try workspace.expectRecovery("the clock is right again")
-        #expect(try workspace.motrans("gc", "--keep-runs", "1").status == 0)
+        #expect(try workspace.motrans("gc", "--keep-runs", "1", "--yes").status == 0)
         try workspace.expectRecovery("after gc")
     }
 

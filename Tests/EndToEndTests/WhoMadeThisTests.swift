@@ -119,7 +119,7 @@ struct WhoMadeThisTests {
         try copy(workspace, "v.mp4", "words.mp4", tags: ["comment": own["comment"] ?? ""])
         try workspace.edit("p.yaml", "A robot is turning a box in the snow", "A robot is turning a box in the city")
         #expect(try workspace.stepsThatRan().count == 2)
-        #expect(try workspace.motrans("gc", "--keep-runs", "1").status == 0)
+        #expect(try workspace.motrans("gc", "--keep-runs", "1", "--yes").status == 0)
         for (file, sentence) in [
             ("v.mp4", "matched by digest: certain"), ("words.mp4", "packet by packet: certain"),
             ("bare.mp4", "matched by the look of its frames: 0 of 512"),

@@ -15,7 +15,7 @@ import Testing
             Delivery(digest: bytes, artifact: artifact, path: "a.mp4", run: nil, date: epoch + 60),
             Delivery(digest: Digest(of: "x"), artifact: artifact, path: "b.mp4", run: nil, date: epoch + 1),
         ])
-        try database.read { reader in
+        try database.read { (reader: LineageReader) throws in
             #expect(try reader.deliveries(withDigest: bytes) == [first])
             #expect(try reader.deliveries(of: artifact).map(\.path) == ["a.mp4", "b.mp4"])
             #expect(try reader.deliveries(of: bytes) == [])
@@ -32,7 +32,7 @@ import Testing
         for fingerprint in [old, new] {
             try database.record([FingerprintRecord(artifact: artifact, path: "v.mp4", fingerprint: fingerprint)])
         }
-        try database.read { reader in
+        try database.read { (reader: LineageReader) throws in
             #expect(try reader.fingerprints().map(\.fingerprint) == [new])
             #expect(try reader.fingerprint(of: artifact, path: "v.mp4") == new)
             #expect(try reader.fingerprint(of: artifact, path: "w.mp4") == nil)

@@ -38,7 +38,7 @@ struct GCCommand: ParsableCommand {
         let engine = try cache.existingEngine()
         let plan = try engine.planCollection(policy())
         let dryRun = !yes
-        let freed = dryRun ? plan.freedBytes : try engine.collect(plan)
+        let freed = dryRun ? plan.freedBytes : try engine.collect(plan, remember: VideoRemains.of)
         if json {
             console.result(
                 JSON.document([

@@ -118,7 +118,7 @@ private struct Builder {
                 "<span class=\"chip\"><i>\(score.name)</i> \(String(format: "%.4f", score.value))</span>"
             }
             return """
-                <figure class="hero">\(strip(pictures.video(video.path, of: video.artifact)?.map { ($0, "") }))
+                <figure class="hero">\(strip(pictures.anyVideo(video.path, of: video.artifact)))
                 <figcaption><span>\(name)</span><span class="chips">\(scores)</span></figcaption></figure>
 
                 """

@@ -41,6 +41,14 @@ struct PagePictures {
         }
     }
 
+    /// The same with their labels; of a video that is gone, the small picture that was kept.
+    func anyVideo(_ path: String, of artifact: Digest) -> [(address: String, label: String)]? {
+        if let frames = video(path, of: artifact) { return frames.map { ($0, "") } }
+        let remains = try? engine.lineage.read { try $0.remains(of: artifact) }
+        guard let picture = remains?.first(where: { $0.path == path })?.picture else { return nil }
+        return [("data:image/png;base64,\(picture.base64EncodedString())", "evicted; this was kept")]
+    }
+
     /// Frames of each clip of a `frames` artifact, and which of its frames they are; nil when it is not there.
     func clip(_ index: Int, of artifact: Digest) -> [(frame: Int, address: String)]? {
         guard

@@ -1,5 +1,5 @@
-import Artifacts
-import Foundation
+public import Artifacts
+public import Foundation
 import Lineage
 import Storage
 
@@ -22,10 +22,14 @@ extension Engine {
     /// In this order: a crash between leaves objects that nobody misses, and never a loss that nobody knows of. What a run
     /// has come to use since the plan was made stays, and so do objects that were published again.
     ///
+    /// - Parameter remember: asked what is to be kept of a file that goes, with the file; nil for nothing.
     /// - Returns: The bytes that were freed.
     @discardableResult
-    public func collect(_ plan: CollectionPlan) throws -> Int {
+    public func collect(
+        _ plan: CollectionPlan, remember: ((URL) -> (facts: [String: Value], picture: Data?)?)? = nil
+    ) throws -> Int {
         try checkWritable()
+        if let remember { try lineage.record(remains(of: plan.evicted, remember)) }
         let evicted = Set(plan.evicted.filter { $0.kind == CheckpointKeeper.kind }.map(\.digest))
         for checkpoint in try lineage.read({ try $0.checkpoints() }) where evicted.contains(checkpoint.artifact) {
             _ = try lineage.drop(checkpoint)
@@ -46,6 +50,26 @@ extension Engine {
             }
         }
         return freed
+    }
+}
+
+extension Engine {
+    /// What is kept of the videos among artifacts that go; what cannot be read leaves nothing.
+    private func remains(
+        of items: [CollectionPlan.Item], _ remember: (URL) -> (facts: [String: Value], picture: Data?)?
+    ) throws -> [Remains] {
+        let scratch = try store.makeScratch("remains-\(UUID().uuidString)")
+        defer { try? store.removeScratch(scratch.lastPathComponent) }
+        return try items.flatMap { item in
+            let entries = try lineage.read { try $0.artifact(item.digest) }?.manifest.entries ?? []
+            return entries.filter { $0.mediaType.hasPrefix("video/") }.compactMap { entry -> Remains? in
+                let file = scratch.appending(path: (entry.path as NSString).lastPathComponent)
+                defer { try? FileManager.default.removeItem(at: file) }
+                guard (try? store.copy(entry.digest, size: entry.size, to: file)) != nil, let rest = remember(file)
+                else { return nil }
+                return Remains(artifact: item.digest, path: entry.path, facts: rest.facts, picture: rest.picture)
+            }
+        }
     }
 }
 

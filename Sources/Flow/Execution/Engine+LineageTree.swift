@@ -40,7 +40,8 @@ extension Engine {
             let graph = try reader.graph(
                 from: target.artifacts(reader), direction == .up ? .upstream : .downstream)
             var builder = TreeBuilder(
-                reader: reader, store: store, graph: graph, direction: direction, annotations: annotations)
+                engine: self, reader: reader, store: store, graph: graph, direction: direction,
+                annotations: annotations)
             return LineageTree(direction: direction, root: try builder.root(target))
         }
         return LineageAnswer(tree: tree, closure: closure, match: match, note: note)
@@ -192,6 +193,7 @@ extension Engine {
 
 /// Walks the graph from its root and writes every thing down once in full.
 private struct TreeBuilder {
+    let engine: Engine
     let reader: LineageReader
     let store: ObjectStore
     let graph: LineageGraph
@@ -202,9 +204,10 @@ private struct TreeBuilder {
     private var seen: Set<String> = []
 
     init(
-        reader: LineageReader, store: ObjectStore, graph: LineageGraph, direction: LineageTree.Direction,
-        annotations: LineageAnnotations
+        engine: Engine, reader: LineageReader, store: ObjectStore, graph: LineageGraph,
+        direction: LineageTree.Direction, annotations: LineageAnnotations
     ) {
+        self.engine = engine
         self.annotations = annotations
         self.reader = reader
         self.store = store
@@ -261,7 +264,21 @@ private struct TreeBuilder {
         if count > shown { facts.append(("and", "\(count - shown) more files")) }
         // The user's own files are not in the store.
         if makers[digest] != nil, !manifest.entries.allSatisfy({ store.contains($0.digest) }) {
-            facts.append(("bytes", "not in the store any more; a run that wants them makes them again"))
+            let gone = manifest.entries.map(\.digest).first { !store.contains($0) } ?? digest
+            let eviction = try reader.eviction(of: gone).map {
+                "evicted \($0.date.formatted(.iso8601)) (\($0.reason))"
+            }
+            facts.append(("bytes", eviction ?? "not in the store any more"))
+            facts.append(("recomputable", try engine.recomputation(of: digest, reader).description))
+            for rest in try reader.remains(of: digest) {
+                facts.append(
+                    (
+                        rest.path,
+                        rest.facts.sorted { $0.key < $1.key }.map {
+                            "\($0.key) \(KeyChange.text($0.value))"
+                        }.joined(separator: ", ")
+                    ))
+            }
         }
         if manifest.attributes != .null { facts.append(("attributes", KeyChange.text(manifest.attributes))) }
         facts += annotations.artifacts[digest] ?? []

@@ -95,11 +95,11 @@ enum ColumnKind {
     private static let integers: Set = [
         "stage_version", "started", "ended", "peak_memory", "threads", "size", "recorded", "position", "pid",
         "process_started", "first_seen", "last_seen", "device", "inode", "mtime", "ctime", "token", "beat", "acquired",
-        "heartbeat", "value", "date", "bytes", "done",
+        "heartbeat", "value", "date", "bytes", "done", "sequence", "memory",
     ]
-    private static let reals: Set = ["wall_seconds", "cpu_seconds"]
-    private static let optional: Set = ["ended", "error", "element", "cause", "attempt", "digest"]
-    private static let others: Set = ["1"]
+    private static let reals: Set = ["wall_seconds", "cpu_seconds", "seconds"]
+    private static let optional: Set = ["ended", "error", "element", "cause", "attempt", "digest", "run"]
+    private static let others: Set = ["1", "picture"]
 }
 
 extension Row {

@@ -20,6 +20,7 @@ struct Schema: Sendable {
         { try $0.execute(sql: checkpoints) },
         { try $0.execute(sql: chain) },
         { try $0.execute(sql: deliveries) },
+        { try $0.execute(sql: remains) },
     ])
 
     var version: Int { migrations.count }
@@ -48,6 +49,13 @@ struct Schema: Sendable {
             done INTEGER NOT NULL, artifact TEXT NOT NULL, writer TEXT NOT NULL,
             PRIMARY KEY (attempt, part)
         ) WITHOUT ROWID;
+        """
+
+    private static let remains = """
+        CREATE TABLE remains (
+            artifact TEXT NOT NULL, path TEXT NOT NULL, facts TEXT NOT NULL, picture BLOB,
+            PRIMARY KEY (artifact, path)
+        );
         """
 
     private static let deliveries = """

@@ -68,6 +68,8 @@ FORMAT(int, av_read_frame, (AVFormatContext * context, AVPacket *packet), (conte
 #if LIBAVCODEC_VERSION_MAJOR < 61
 FORMAT(uint8_t *, av_stream_get_side_data,
        (const AVStream *stream, enum AVPacketSideDataType type, size_t *size), (stream, type, size))
+FORMAT(uint8_t *, av_stream_new_side_data, (AVStream * stream, enum AVPacketSideDataType type, size_t size),
+       (stream, type, size))
 #endif
 FORMAT(int, av_write_trailer, (AVFormatContext * context), (context))
 FORMAT(int, avformat_alloc_output_context2,

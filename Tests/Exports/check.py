@@ -63,7 +63,10 @@ class Exports:
     def export(self, *arguments):
         command = [self.options.motrans, "export"] + ([self.options.run] if self.options.run else [])
         command += list(arguments) + (["--cache", self.options.cache] if self.options.cache else [])
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise ValueError(done.stderr.strip())
+        return done.stdout
 
 
 def validate(document, schema):

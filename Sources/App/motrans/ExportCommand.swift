@@ -19,7 +19,7 @@ struct ExportCommand: ParsableCommand {
         discussion: """
             in-toto: a Statement with SLSA provenance; with --sign, in a signed DSSE envelope. prov: W3C PROV-JSON. \
             ro-crate: a folder or a .zip with the results and how they came about. openlineage: run events, one a line. \
-            Files go by their names and digests: no document tells where they lay.
+            Files go by their names and digests.
 
             \(ExitStatus.help)
             """)

@@ -48,8 +48,12 @@ public struct LineageEvents: Sendable {
         private var run: NewRun { account.run.run }
         private var job: Value { .map(["namespace": "motrans", "name": .string(run.pipeline)]) }
         private var runID: String { uuid("run/\(account.run.id)") }
+        private let makers: [Digest: RunAccount.Output]
 
-        init(account: RunAccount) { self.account = account }
+        init(account: RunAccount) {
+            self.account = account
+            makers = Dictionary(account.outputs.map { ($0.use.artifact, $0) }) { first, _ in first }
+        }
 
         private func event(
             _ type: String, _ time: Date, id: String, runFacets: [String: Value], job: String,
@@ -176,7 +180,7 @@ public struct LineageEvents: Sendable {
                 ])
             let id = isReused ? "found/\(account.run.id)/\(work.step)" : "attempt/\(attempt.id)"
             let inputs = work.inputs.flatMap { use -> [Value] in
-                guard let maker = account.outputs.first(where: { $0.use.artifact == use.artifact }) else {
+                guard let maker = makers[use.artifact] else {
                     return sources(use.artifact)
                 }
                 return [dataset(use.artifact, name: "\(maker.step).\(maker.use.port)")]

@@ -25,7 +25,12 @@ public struct ProvDocument: Sendable {
         private var runName: String { "run:\(account.run.id)" }
         private var pipeline: String { "file:\(account.pipelineDigest.hex)" }
 
-        init(account: RunAccount) { self.account = account }
+        private let sources: Set<Digest>
+
+        init(account: RunAccount) {
+            self.account = account
+            sources = Set(account.inputs)
+        }
 
         private static let prefixes: [String: Value] = [
             "motrans": "urn:motrans:ns:", "tool": "urn:motrans:tool:", "run": "urn:motrans:run:",
@@ -139,7 +144,7 @@ public struct ProvDocument: Sendable {
             let name = "artifact:\(use.artifact)"
             guard sections["entity"]?[name] == nil else { return }
             let record = account.artifacts[use.artifact]
-            let isSource = account.inputs.contains(use.artifact)
+            let isSource = sources.contains(use.artifact)
             add(
                 "entity", name,
                 [

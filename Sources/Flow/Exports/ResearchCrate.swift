@@ -67,6 +67,7 @@ public struct ResearchCrate: Sendable {
         /// The places of artifacts that are in the crate: the entries with the ids of their files.
         private var placed: [Digest: [(entry: Manifest.Entry, id: String, parameter: String)]] = [:]
         private var described: Set<String> = []
+        private let sources: Set<Digest>
         private var run: NewRun { account.run.run }
         private var runID: String { "#run-\(account.run.id)" }
         private static let tool = "urn:motrans:tool"
@@ -74,6 +75,7 @@ public struct ResearchCrate: Sendable {
         init(account: RunAccount, terms: Terms) {
             self.account = account
             self.terms = terms
+            sources = Set(account.inputs)
         }
 
         /// Decides where results lie.
@@ -365,7 +367,7 @@ public struct ResearchCrate: Sendable {
 
         private mutating func artifact(_ use: ArtifactUse) -> [String] {
             if let files = placed[use.artifact] { return files.map(\.id) }
-            if account.inputs.contains(use.artifact) { return source(use.artifact) }
+            if sources.contains(use.artifact) { return source(use.artifact) }
             let id = "#artifact-\(use.artifact)"
             let entries = account.entries(of: use.artifact)
             let files = entries.map { "\($0.path) (\($0.size) bytes, sha256 \($0.digest))" }

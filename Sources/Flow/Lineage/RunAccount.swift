@@ -15,59 +15,56 @@ public struct RunAccount: Hashable, Sendable {
     /// Where the files of artifacts lay that none of the attempts made, by file digest.
     public let sources: [Digest: [SourceRecord]]
 
+    /// The names of the steps: of the plan, or of the attempts where the run never came to its end.
+    public let stepNames: [String]
+    /// The artifacts that the run's steps gave, each under the step and port that gave it first.
+    public let outputs: [Output]
+    /// What the run was made for: outputs that no step of it reads, and those that are only read to be scored.
+    public let results: [Output]
+    /// The artifacts that the run read and that no attempt of it gave: the user's own files.
+    public let inputs: [Digest]
+    /// The parts of models that the run read.
+    public let models: [ModelUse]
+    private let byStep: [String: AttemptRecord]
+
+    init(
+        run: RunRecord, steps: [RunStep], attempts: [AttemptRecord], artifacts: [Digest: ArtifactRecord],
+        sources: [Digest: [SourceRecord]]
+    ) {
+        self.run = run
+        self.steps = steps
+        self.attempts = attempts
+        self.artifacts = artifacts
+        self.sources = sources
+        let byID = Dictionary(attempts.map { ($0.id, $0) }) { $1 }
+        let byStep =
+            steps.isEmpty
+            ? Dictionary(attempts.map { ($0.attempt.step, $0) }) { $1 }
+            : Dictionary(steps.compactMap { step in step.attempt.flatMap { byID[$0] }.map { (step.step, $0) } }) { $1 }
+        let names = (steps.isEmpty ? attempts.map(\.attempt.step) : steps.map(\.step)).uniqued()
+        let outputs = names.compactMap { byStep[$0] }.flatMap { attempt in
+            attempt.outputs.map { Output(step: attempt.attempt.step, use: $0, attempt: attempt) }
+        }.uniqued(by: \.use.artifact)
+        let reads = attempts.flatMap { attempt in attempt.attempt.inputs.map { (artifact: $0.artifact, by: attempt) } }
+        let readers = Dictionary(grouping: reads, by: \.artifact)
+        let made = Set(attempts.flatMap(\.outputs).map(\.artifact))
+        self.byStep = byStep
+        self.outputs = outputs
+        stepNames = names
+        results = outputs.filter { output in
+            (readers[output.use.artifact] ?? []).allSatisfy { read in
+                !read.by.outputs.isEmpty && read.by.outputs.allSatisfy { $0.kind == .scores }
+            }
+        }
+        inputs = reads.map(\.artifact).filter { !made.contains($0) }.uniqued()
+        models = attempts.flatMap(\.attempt.models).uniqued(by: \.digest)
+    }
+
     /// Whether an attempt is of an earlier run.
     public func isReused(_ attempt: AttemptRecord) -> Bool { attempt.attempt.run != run.id }
 
     /// The attempt whose outputs the run used, or that failed, by step; nil for what was never tried.
-    public func attempt(at step: String) -> AttemptRecord? {
-        if let decided = steps.first(where: { $0.step == step }) {
-            return decided.attempt.flatMap { id in attempts.first { $0.id == id } }
-        }
-        return attempts.last { $0.attempt.step == step }
-    }
-
-    /// The names of the steps: of the plan, or of the attempts where the run never came to its end.
-    public var stepNames: [String] {
-        guard steps.isEmpty else { return steps.map(\.step) }
-        var seen: Set<String> = []
-        return attempts.map(\.attempt.step).filter { seen.insert($0).inserted }
-    }
-
-    /// The artifacts that the run's steps gave, each under the step and port that gave it first.
-    public var outputs: [Output] {
-        var seen: Set<Digest> = []
-        return stepNames.compactMap(attempt(at:)).flatMap { attempt in
-            attempt.outputs.filter { seen.insert($0.artifact).inserted }.map { use in
-                Output(step: attempt.attempt.step, use: use, attempt: attempt)
-            }
-        }
-    }
-
-    /// What the run was made for: outputs that no step of it reads, and those that are only read to be scored.
-    public var results: [Output] {
-        let readers = Dictionary(
-            grouping: attempts.flatMap { attempt in attempt.attempt.inputs.map { ($0.artifact, attempt) } }, by: \.0)
-        return outputs.filter { output in
-            (readers[output.use.artifact] ?? []).allSatisfy { _, reader in
-                !reader.outputs.isEmpty && reader.outputs.allSatisfy { $0.kind == .scores }
-            }
-        }
-    }
-
-    /// The artifacts that the run read and that no attempt of it gave: the user's own files.
-    public var inputs: [Digest] {
-        let made = Set(attempts.flatMap(\.outputs).map(\.artifact))
-        var seen: Set<Digest> = []
-        return attempts.flatMap(\.attempt.inputs).map(\.artifact).filter {
-            !made.contains($0) && seen.insert($0).inserted
-        }
-    }
-
-    /// The parts of models that the run read.
-    public var models: [ModelUse] {
-        var seen: Set<Digest> = []
-        return attempts.flatMap(\.attempt.models).filter { seen.insert($0.digest).inserted }
-    }
+    public func attempt(at step: String) -> AttemptRecord? { byStep[step] }
 
     /// An artifact that a step gave.
     public struct Output: Hashable, Sendable {
@@ -106,4 +103,16 @@ extension LineageReader {
         }
         return RunAccount(run: run, steps: steps, attempts: attempts, artifacts: artifacts, sources: sources)
     }
+}
+
+extension Sequence {
+    /// The elements without those whose key came before.
+    fileprivate func uniqued(by key: (Element) -> some Hashable) -> [Element] {
+        var seen: Set<AnyHashable> = []
+        return filter { seen.insert(AnyHashable(key($0))).inserted }
+    }
+}
+
+extension Sequence where Element: Hashable {
+    fileprivate func uniqued() -> [Element] { uniqued { $0 } }
 }

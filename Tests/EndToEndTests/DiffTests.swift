@@ -58,7 +58,7 @@ struct DiffTests {
         let told = value["scores"]?.list?.first { $0["video"] == .null && $0["score"] == "clip_t" }
         #expect(told?["b"] == mean && mean != nil)
         let only = try workspace.motrans("diff", "--only", "captions", "--json").document()
-        #expect(Set(only.keys) == ["schema_version", "a", "b", "captions"])
+        #expect(Set(only.keys) == ["schema_version", "a", "b", "captions", "not_compared"])
         let scoresOnly = try workspace.motrans("diff", "--only", "scores").output
         #expect(
             scoresOnly.contains("A robot is turning a box in the snow, seed 1")
@@ -80,6 +80,26 @@ struct DiffTests {
             }
             #expect(sides(there, "a", "b") == sides(back, "b", "a"))
         }
+    }
+
+    @Test func `what gc took is not compared, and nobody says that it does not differ`() throws {
+        let workspace = try Workspace(copyOf: Self.done)
+        #expect(try workspace.motrans("gc", "--keep-runs", "1").status == 0)
+        let text = try workspace.motrans("diff", "--only", "captions", "--only", "scores", "--only", "environment")
+        #expect(text.status == 0 && !text.output.contains("nothing differs"))
+        for step in ["captions", "scores"] {
+            #expect(text.output.contains("\n\(step)\n\(step): not in the store any more"), "\(text.output)")
+        }
+        let json = try workspace.motrans("diff", "--json")
+        #expect(try JSONSchema("docs/schemas/diff.json").problems(of: json.output) == [])
+        let document = try Value(canonicalText: json.output)
+        #expect(document["not_compared"]?.list?.compactMap { $0["section"]?.string } == ["captions", "scores"])
+        #expect(document["scores"] == .list([]) && document["settings"]?.list?.isEmpty == false)
+        // The records tell of everything still, and a crate holds what there is.
+        let crate = try workspace.motrans("export", "previous", "--format", "ro-crate", "--to", "crate")
+        #expect(crate.status == 0 && crate.errors.contains("8 files of the results are not in the store any more"))
+        let compared = try workspace.motrans("metrics", "compare", "previous")
+        #expect(compared.status == 3 && compared.errors.contains("are not in the store any more"))
     }
 
     @Test func `steps that only one run has, and the variables and the machine`() throws {

@@ -47,7 +47,6 @@ struct DiffCommand: ParsableCommand {
             difference: difference, captions: captions, scores: scores,
             sections: Section.allCases.filter { only.isEmpty || only.contains($0) }, isWhole: !only.isEmpty)
         json ? Console().result(JSON.document(printer.fields)) : printer.lines.forEach(Console().result)
-        for note in captions.notes + scores.notes { Console().note(note) }
     }
 }
 
@@ -87,8 +86,8 @@ struct CaptionDifference {
     }
 
     private(set) var changes: [Change] = []
-    /// What could not be compared.
-    private(set) var notes: [String] = []
+    /// Steps that could not be compared, because the store has not both any more.
+    private(set) var gone: [String] = []
 
     init(_ before: RunAccount, _ after: RunAccount, _ store: ObjectStore) throws {
         for step in after.stepNames + before.stepNames.filter({ !after.stepNames.contains($0) }) {
@@ -98,7 +97,7 @@ struct CaptionDifference {
             let (old, new) = (artifact(before), artifact(after))
             guard old != new else { continue }
             guard let was = try Self.captions(old, before, store), let now = try Self.captions(new, after, store) else {
-                notes.append("the captions of \(step) are not in the store any more, and cannot be compared")
+                gone.append(step)
                 continue
             }
             for index in 0..<max(was.count, now.count) {
@@ -140,13 +139,15 @@ struct ScoreDifference {
     }
 
     private(set) var changes: [Change] = []
-    /// What could not be compared.
-    private(set) var notes: [String] = []
+    /// Steps that could not be compared, because the store has not both any more.
+    private(set) var gone: [String] = []
 
     init(_ before: RunAccount, _ after: RunAccount, _ store: ObjectStore) throws {
         let (old, new) = (try before.scores(in: store), try after.scores(in: store))
-        let gone = Set(old.gone + new.gone).sorted()
-        notes = gone.map { "scores of \($0) are not in the store any more, and cannot be compared" }
+        // The same scores are the same, whether they are there or not.
+        gone = Set(old.gone + new.gone).filter { step in
+            before.attempt(at: step)?.outputs.map(\.artifact) != after.attempt(at: step)?.outputs.map(\.artifact)
+        }.sorted()
         let steps =
             new.found.map(\.step) + old.found.map(\.step).filter { step in !new.found.contains { $0.step == step } }
         for step in steps where !gone.contains(step) {

@@ -102,12 +102,13 @@ struct DiffPrinter {
                 + [("-", change.before), ("+", change.after)].compactMap { sign, text in
                     text.map { "  \(sign) \($0)" }
                 }
-        }
+        } + captions.gone.map(Self.missing)
     }
 
     private var scoreLines: [String] {
         let shown = scores.changes.filter { isWhole || $0.video == nil }
-        guard !scores.changes.isEmpty else { return [] }
+        let missing = scores.gone.map(Self.missing)
+        guard !scores.changes.isEmpty else { return missing }
         var table = Table(
             [("step", .left)] + (isWhole ? [("video", .left)] : [])
                 + [("score", .left), ("A", .right), ("B", .right), ("B − A", .right)])
@@ -118,7 +119,11 @@ struct DiffPrinter {
                     change.difference.map { String(format: "%+.4f", $0) } ?? "–",
                 ])
         }
-        return [table.text]
+        return [table.text] + missing
+    }
+
+    private static func missing(_ step: String) -> String {
+        "\(step): not in the store any more for both runs, and not compared"
     }
 
     private static func number(_ number: Double?) -> String { number.map { String(format: "%.4f", $0) } ?? "–" }
@@ -137,7 +142,14 @@ struct DiffPrinter {
             ("a", .map(Dictionary(JSON.run(difference.before.run)) { $1 })),
             ("b", .map(Dictionary(JSON.run(difference.after.run)) { $1 })),
         ]
-            + sections.map { ($0.rawValue, value(of: $0)) }
+            + sections.map { ($0.rawValue, value(of: $0)) } + [("not_compared", .list(notCompared))]
+    }
+
+    private var notCompared: [Value] {
+        [(DiffCommand.Section.captions, captions.gone), (.scores, scores.gone)].flatMap { section, steps in
+            guard sections.contains(section) else { return [Value]() }
+            return steps.map { .map(["section": .string(section.rawValue), "step": .string($0)]) }
+        }
     }
 
     private func value(of section: DiffCommand.Section) -> Value {

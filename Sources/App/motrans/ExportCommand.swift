@@ -108,6 +108,13 @@ struct ExportCommand: ParsableCommand {
         let crate = ResearchCrate(account, terms: .init(author: author, license: license)) { digest in
             !metadataOnly && store.contains(digest)
         }
+        let left = account.results.flatMap { account.artifacts[$0.use.artifact]?.manifest.entries ?? [] }
+            .filter { !store.contains($0.digest) }
+        if !left.isEmpty, !metadataOnly {
+            Console().note(
+                "\(left.count) files of the results are not in the store any more: they are described, and their artifacts left out"
+            )
+        }
         let texts = [
             (ResearchCrate.metadataPath, crate.metadata.indentedText + "\n"),
             (ResearchCrate.pipelinePath, crate.pipeline),

@@ -136,14 +136,15 @@ struct SampleTests {
                 "lora", "convert", file, "--model", "tiny", "--spelling", spelling, "--to", "\(spelling).safetensors")
             #expect(converted.status == 0 && converted.output == "\(spelling).safetensors\n", "\(converted.errors)")
             #expect(converted.errors.contains("42 layers (42 spatial, 0 temporal), rank 2"), "\(converted.errors)")
-            let sampled = try sample(workspace, "--lora", "\(spelling).safetensors", "--to", "\(spelling).mp4")
+            let sampled = try sample(
+                workspace, "--lora", "\(spelling).safetensors", "--exact", "--to", "\(spelling).mp4")
             #expect(sampled.status == 0, "\(sampled.errors)")
             videos.insert(try bytes(workspace, "\(spelling).mp4"))
         }
         #expect(videos.count == 1)
         #expect(try bytes(workspace, "diffusers.safetensors") != bytes(workspace, "peft.safetensors"))
         // Ten times as much of it shows.
-        let strong = try sample(workspace, "--lora", file, "--lora-scale", "10", "--to", "strong.mp4")
+        let strong = try sample(workspace, "--lora", file, "--lora-scale", "10", "--exact", "--to", "strong.mp4")
         #expect(strong.status == 0, "\(strong.errors)")
         #expect(try !videos.contains(bytes(workspace, "strong.mp4")))
         // peft's folder: its settings tell the scale, and are part of the key.
@@ -151,11 +152,11 @@ struct SampleTests {
         try FileManager.default.copyItem(
             at: workspace.folder.appending(path: "peft.safetensors"),
             to: workspace.folder.appending(path: "peft/adapter_model.safetensors"))
-        let one = try sample(workspace, "--lora", "peft", "--to", "one.mp4")
+        let one = try sample(workspace, "--lora", "peft", "--exact", "--to", "one.mp4")
         #expect(one.status == 0, "\(one.errors)")
         #expect(try videos.contains(bytes(workspace, "one.mp4")))
         try workspace.write("peft/adapter_config.json", #"{"lora_alpha": 20, "r": 2}"#)
-        let ten = try sample(workspace, "--lora", "peft", "--to", "ten.mp4")
+        let ten = try sample(workspace, "--lora", "peft", "--exact", "--to", "ten.mp4")
         #expect(ten.status == 0, "\(ten.errors)")
         #expect(try bytes(workspace, "ten.mp4") == bytes(workspace, "strong.mp4"))
         let alone = try sample(workspace, "--lora", "peft/adapter_model.safetensors", "--to", "alone.mp4")

@@ -15,11 +15,9 @@ import Testing
             Delivery(digest: bytes, artifact: artifact, path: "a.mp4", run: nil, date: epoch + 60),
             Delivery(digest: Digest(of: "x"), artifact: artifact, path: "b.mp4", run: nil, date: epoch + 1),
         ])
-        try database.read { (reader: LineageReader) throws in
-            #expect(try reader.deliveries(withDigest: bytes) == [first])
-            #expect(try reader.deliveries(of: artifact).map(\.path) == ["a.mp4", "b.mp4"])
-            #expect(try reader.deliveries(of: bytes) == [])
-        }
+        #expect(try database.read { try $0.deliveries(withDigest: bytes) } == [first])
+        #expect(try database.read { try $0.deliveries(of: artifact) }.map(\.path) == ["a.mp4", "b.mp4"])
+        #expect(try database.read { try $0.deliveries(of: bytes) } == [])
     }
 
     @Test("fingerprints come back bit by bit, the later one of two")
@@ -32,11 +30,9 @@ import Testing
         for fingerprint in [old, new] {
             try database.record([FingerprintRecord(artifact: artifact, path: "v.mp4", fingerprint: fingerprint)])
         }
-        try database.read { (reader: LineageReader) throws in
-            #expect(try reader.fingerprints().map(\.fingerprint) == [new])
-            #expect(try reader.fingerprint(of: artifact, path: "v.mp4") == new)
-            #expect(try reader.fingerprint(of: artifact, path: "w.mp4") == nil)
-        }
+        #expect(try database.read { try $0.fingerprints() }.map(\.fingerprint) == [new])
+        #expect(try database.read { try $0.fingerprint(of: artifact, path: "v.mp4") } == new)
+        #expect(try database.read { try $0.fingerprint(of: artifact, path: "w.mp4") } == nil)
         #expect(new.distance(to: new) == 0 && new.distance(to: old) == nil)
         let other = VideoFingerprint(packets: Digest(of: "o"), frames: [3, 1, 0, 0])
         #expect(new.distance(to: other) == 2 + 0 + 64 + 1)

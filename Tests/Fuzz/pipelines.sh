@@ -46,6 +46,6 @@ swiftc -sanitize=fuzzer,address "$modules"/*.o -lcrypto -o "$out/fuzzer"
 for file in pipelines/*.yaml pipelines/*/*.yaml; do
     cp "$file" "$out/corpus/$(echo "$file" | tr / -)"
 done
-TMPDIR=$PWD/$out/tmp exec "$out/fuzzer" "$out/corpus" -max_total_time="$seconds" -fork="$workers" -ignore_crashes=1 \
+ASAN_OPTIONS=detect_leaks=0 TMPDIR=$PWD/$out/tmp exec "$out/fuzzer" "$out/corpus" -max_total_time="$seconds" -fork="$workers" -ignore_crashes=1 \
     -artifact_prefix="$out/crashes/" -rss_limit_mb=1024 -malloc_limit_mb=128 -timeout=5 -max_len=16384 \
-    -detect_leaks=0 -dict=Tests/Fuzz/pipelines.dict
+    -dict=Tests/Fuzz/pipelines.dict

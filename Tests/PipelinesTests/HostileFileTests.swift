@@ -83,6 +83,31 @@ import Testing
         #expect(try firstLine(Data(("a: [" + String(repeating: "[], ", count: 200_000)).utf8)) != "")
     }
 
+    @Test("ten thousand equal prompts have names of their own, in bounded time")
+    func equalPrompts() throws {
+        let work = try Workplace()
+        let start = ContinuousClock().now
+        let prompts = String(repeating: "- A robot is zigzagging\n", count: 10_000)
+        let plan = try work.plan(
+            "version: 1\nmodel: tiny\nmotion: zigzagging\nprompts:\n" + prompts
+                + "steps:\n  s: {stage: sampling, for-each: \"${prompts}\"}\n")
+        #expect(ContinuousClock().now - start < Self.time)
+        let names = plan.steps.map(\.id.description)
+        #expect(Set(names).count == 10_000)
+        #expect(names.first == "s[a-robot-is-zigzagging]")
+    }
+
+    @Test("a name of one letter that is not there is told like any other")
+    func oneLetter() throws {
+        let work = try Workplace()
+        try work.write("b", "b")
+        let step =
+            "steps:\n  s: {stage: command, inputs: {i: {file: a}}, run: [p, \"{outputs.o}\"], outputs: {o: file}}\n"
+        let errors = work.errors(Data("version: 1\n\(step)".utf8))
+        #expect(errors.hasPrefix("p.yaml:3:42: error: there is no file `a`"), "\(errors)")
+        #expect(errors.contains("did you mean `b`?"), "\(errors)")
+    }
+
     @Test("files that are not there, are folders or cannot be read are told apart")
     func unreadable() throws {
         let work = try Workplace()

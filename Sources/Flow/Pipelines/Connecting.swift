@@ -286,10 +286,11 @@ extension Planner {
             return nil
         }
         var elements: [Element] = []
+        var labels = UniqueSlugs()
         for item in items {
             guard let written = stage.element == .prompt ? prompt(item) : item else { continue }
             let value = written.value()
-            let label = Slug.unique(Slug.of(value, written: written), among: elements.map(\.label), of: "\(value)")
+            let label = labels.add(Slug.of(value, written: written), of: "\(value)")
             elements.append(Element(value: stage.element == nil ? nil : value, written: written, label: label))
         }
         return elements.count == items.count ? .elements(elements, label: declaration.name) : nil

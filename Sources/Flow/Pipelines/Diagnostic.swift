@@ -75,7 +75,9 @@ public struct Diagnostic: Error, Hashable, Sendable, CustomStringConvertible {
     private static func printable(_ character: Character) -> String {
         guard character != "\t", let scalar = character.unicodeScalars.first else { return String(character) }
         let isControl = scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format
-        return isControl && character.unicodeScalars.count <= 2 ? "\u{FFFD}" : String(character)
+        // Any number of accents is one character, and may be a megabyte.
+        let text = String(String.UnicodeScalarView(character.unicodeScalars.prefix(16)))
+        return isControl && character.unicodeScalars.count <= 2 ? "\u{FFFD}" : text
     }
 
     /// Columns that a terminal gives to a character: two for the wide ones of East Asia and for emoji.

@@ -41,7 +41,7 @@ extension Planner {
         guard let text = written.text else { return [] }
         let source = written.place.source
         let file = url(text, from: source.folder)
-        let parent = (source.name as NSString).deletingLastPathComponent
+        let parent = source.name.parentPath
         let name = text.hasPrefix("/") || parent.isEmpty ? text : "\(parent)/\(text)"
         if let start = including.firstIndex(where: { $0.file == file }) {
             let path = (including[start...].map(\.name) + [including[start].name]).joined(separator: " -> ")

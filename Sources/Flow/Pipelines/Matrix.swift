@@ -18,6 +18,9 @@ struct MatrixBlock {
 
     var axes: [MatrixAxis] = []
     var choices: [MatrixAxis: [Choice]] = [:]
+    /// Where a value is among the choices of its axis.
+    var known: [MatrixAxis: [Value: Int]] = [:]
+    var labels: [MatrixAxis: UniqueSlugs] = [:]
     /// Which choice of each axis; an axis that a cell leaves out keeps the setting as it is.
     var cells: [[MatrixAxis: Int]] = []
 }
@@ -68,10 +71,8 @@ extension Planner {
             }
         }
         guard problems.count == before else { return nil }
-        let size = block.axes.reduce(1) {
-            $0.multipliedReportingOverflow(by: block.choices[$1]?.count ?? 1).partialValue
-        }
-        guard (0...Self.mostCells).contains(size), block.axes.count < 32 else {
+        let size = block.axes.reduce(1) { min($0 * (block.choices[$1]?.count ?? 1), Self.mostCells + 1) }
+        guard size <= Self.mostCells, block.axes.count < 32 else {
             problems.add(written.place, "the matrix has more than \(Self.mostCells) cells")
             return nil
         }
@@ -128,11 +129,13 @@ extension Planner {
         guard let index = stepIndex[axis.step], let spec = declarations[index].stage?.setting(axis.setting),
             let value = normalised(written, spec, name: name)
         else { return nil }
-        let choices = block.choices[axis] ?? []
-        if let known = choices.firstIndex(where: { $0.value == value }) { return (known, false) }
-        let label = Slug.unique(Slug.of(value, written: written), among: choices.map(\.label), of: "\(value)")
+        if let known = block.known[axis]?[value] { return (known, false) }
+        let count = block.choices[axis]?.count ?? 0
+        let label = block.labels[axis, default: UniqueSlugs()].add(
+            Slug.of(value, written: written), of: "\(value)")
         block.choices[axis, default: []].append(.init(value: value, written: written, label: label))
-        return (choices.count, true)
+        block.known[axis, default: [:]][value] = count
+        return (count, true)
     }
 
     private func cells(_ written: Written?, _ what: String, scope: Scope) -> [Written] {
@@ -253,17 +256,32 @@ enum Slug {
         while slug.hasSuffix(".") { slug.removeLast() }
         return slug.isEmpty ? "item" : slug
     }
+}
+
+/// Names for elements, each its own, found in one look however many there are.
+struct UniqueSlugs {
+    private var taken: Set<String> = []
+    /// By slug with hash: what is counted next.
+    private var counts: [String: Int] = [:]
 
     /// The slug, with a few digits of the content's hash, then a count, when others have it already.
-    static func unique(_ slug: String, among taken: [String], of content: String) -> String {
+    mutating func add(_ slug: String, of content: String) -> String {
+        let unique = unique(slug, of: content)
+        taken.insert(unique)
+        return unique
+    }
+
+    private mutating func unique(_ slug: String, of content: String) -> String {
         guard taken.contains(slug) else { return slug }
         // FNV-1a: depends on the content alone, so that the name stays when other elements come and go.
         let hash = content.utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
         let digits = String(hash, radix: 16)
-        let hashed = "\(slug)-\(String(repeating: "0", count: 16 - digits.count) + digits)".prefix(slug.count + 5)
-        guard taken.contains(String(hashed)) else { return String(hashed) }
-        var number = 2
+        let padded = "\(slug)-\(String(repeating: "0", count: 16 - digits.count) + digits)"
+        let hashed = String(padded.prefix(slug.count + 5))
+        guard taken.contains(hashed) else { return hashed }
+        var number = counts[hashed] ?? 2
         while taken.contains("\(hashed)-\(number)") { number += 1 }
+        counts[hashed] = number + 1
         return "\(hashed)-\(number)"
     }
 }

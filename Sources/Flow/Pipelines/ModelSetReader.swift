@@ -94,7 +94,7 @@ extension Planner {
     }
 
     private func relativeName(_ name: String, _ file: URL, _ written: Written) -> String {
-        let parent = (written.place.source.name as NSString).deletingLastPathComponent
+        let parent = written.place.source.name.parentPath
         let path = name.hasPrefix("/") || parent.isEmpty || written.place.source.isFlag ? name : "\(parent)/\(name)"
         return file.lastPathComponent == (path as NSString).lastPathComponent
             ? path

@@ -166,7 +166,7 @@ final class Planner {
             (try? FileManager.default.contentsOfDirectory(atPath: folder.path(percentEncoded: false))) ?? []
         var help: [String] = []
         if let near = Suggestion.nearest(file.lastPathComponent, among: neighbours.sorted().prefix(2000).map { $0 }) {
-            let parent = ((written.text ?? "") as NSString).deletingLastPathComponent
+            let parent = (written.text ?? "").parentPath
             help = ["did you mean `\(parent.isEmpty ? near : "\(parent)/\(near)")`?"]
         } else if neighbours.isEmpty {
             help = ["there is nothing in \(folder.path(percentEncoded: false))"]

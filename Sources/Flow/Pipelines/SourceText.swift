@@ -117,7 +117,10 @@ final class Problems {
         sources.append(source)
     }
 
-    func add(_ place: Place, _ message: String, help: [String] = []) { add(place.diagnostic(message, help: help)) }
+    /// The way out is looked for only when it will be shown.
+    func add(_ place: Place, _ message: String, help: @autoclosure () -> [String] = []) {
+        add(isFull ? place.diagnostic(message) : place.diagnostic(message, help: help()))
+    }
 
     func add(_ diagnostic: Diagnostic) {
         guard !isFull else {

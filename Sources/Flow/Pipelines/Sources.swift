@@ -196,6 +196,13 @@ extension Planner {
         for case let relative as String in FileManager.default.enumerator(atPath: root) ?? .init() {
             guard !relative.split(separator: "/").contains(where: { $0.hasPrefix(".") }) else { continue }
             let file = folder.appending(path: relative)
+            // Bytes that are no text come as replacement characters, and then the name leads nowhere.
+            guard !relative.contains("\u{FFFD}") || FileManager.default.fileExists(atPath: file.path) else {
+                problems.add(
+                    resolved.place, "the folder `\(path)` has a file whose name is not UTF-8 text: \(relative)",
+                    help: ["rename it"])
+                return nil
+            }
             if !isFolder(file) { found.append(.init(path: relative, url: file)) }
             guard found.count <= 100_000 else {
                 problems.add(resolved.place, "the folder `\(path)` has more than 100,000 files")

@@ -9,6 +9,8 @@ enum YAMLReader {
     static let largest = 1 << 20
     private static let deepest = 100
     private static let mostValues = 200_000
+    /// Line ends, commas and opening brackets: what values take while they are parsed, some 500 bytes, goes by these.
+    private static let mostSeparators = 150_000
 
     /// The text of a file; nil (and a diagnostic) when it is too large or not UTF-8.
     static func source(_ data: Data, named name: String, in folder: URL, _ problems: Problems) -> SourceText? {
@@ -52,6 +54,10 @@ enum YAMLReader {
 
     /// The single document of a source; nil with a diagnostic when it is broken, an empty map when there is nothing.
     static func document(_ source: SourceText, _ problems: Problems) -> Written? {
+        guard source.text.utf8.count(where: isSeparator) <= mostSeparators else {
+            problems.add(Place(source), "the file has more than \(mostSeparators) lines and items of lists")
+            return nil
+        }
         guard aliasesAreHarmless(source, problems) else { return nil }
         do {
             // Yams keeps a pointer to the text while it parses; a short string would lie in a register, so none is short.
@@ -132,6 +138,11 @@ enum YAMLReader {
         problems.add(
             Place(source, line: place.line, column: place.column), "aliases (`*name`) inside keys are not supported")
         return false
+    }
+
+    private static func isSeparator(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "\n") || byte == UInt8(ascii: ",") || byte == UInt8(ascii: "[")
+            || byte == UInt8(ascii: "{")
     }
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) }

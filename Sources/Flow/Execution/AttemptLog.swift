@@ -15,6 +15,9 @@ final class AttemptLog: Sendable {
         var written = 0
         var head = ""
         var tail: [String] = []
+        /// Lines at the beginning of the tail that are dropped and not yet removed: one by one, that would take a long log
+        /// the square of its length.
+        var passed = 0
         var tailBytes = 0
         var dropped = 0
     }
@@ -43,9 +46,14 @@ final class AttemptLog: Sendable {
             }
             state.tail.append(line)
             state.tailBytes += bytes
-            while state.tailBytes > Self.cap, state.tail.count > 1 {
-                state.tailBytes -= state.tail.removeFirst().utf8.count + 1
+            while state.tailBytes > Self.cap, state.passed < state.tail.count - 1 {
+                state.tailBytes -= state.tail[state.passed].utf8.count + 1
+                state.passed += 1
                 state.dropped += 1
+            }
+            if state.passed > state.tail.count / 2 {
+                state.tail.removeFirst(state.passed)
+                state.passed = 0
             }
         }
     }
@@ -54,7 +62,7 @@ final class AttemptLog: Sendable {
     var text: String {
         state.withLock { state in
             let gap = state.dropped == 0 ? "" : "… \(state.dropped) lines were dropped here …\n"
-            return state.head + gap + state.tail.map { $0 + "\n" }.joined()
+            return state.head + gap + state.tail[state.passed...].map { $0 + "\n" }.joined()
         }
     }
 
@@ -75,7 +83,9 @@ final class AttemptLog: Sendable {
         var scalars = String.UnicodeScalarView()
         for scalar in line.unicodeScalars.prefix(longest) {
             let isControl = scalar.value < 32 && scalar != "\t" || (127..<160).contains(scalar.value)
-            scalars.append(isControl ? "\u{FFFD}" : scalar)
+            // What turns the direction of writing would show other words than there are.
+            let turns = (0x202A...0x202E).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value)
+            scalars.append(isControl || turns ? "\u{FFFD}" : scalar)
         }
         return String(scalars)
     }

@@ -34,10 +34,12 @@ struct Motrans: AsyncParsableCommand {
         // A file that may not grow any more (`ulimit -f`) is an error with a sentence, not a sudden end.
         signal(SIGXFSZ, SIG_IGN)
         do {
+            try NameCheck.perform()
             var command = try parseAsRoot()
             // A level of kernels that cannot run is told before anything runs: other kernels give other bits.
             _ = try KernelLevel.forced()
             if var command = command as? any AsyncParsableCommand {
+                try ThreadCheck.perform()
                 try await command.run()
             } else {
                 try command.run()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Command
 import Artifacts
 import Execution
 import Foundation
@@ -99,6 +100,7 @@ struct RunCommand: AsyncParsableCommand {
             let forecast = try cache.forecastEngine().forecast(plan, request)
             return ForecastPrinter(console: console, isJSON: json).show(forecast, of: plan)
         }
+        Orphans.adopt()
         // An unwritable place is told before anything is done.
         let runTrace = try trace.map { try RunTrace(to: $0, pipeline: plan.name, unitLimit: traceSteps ?? 3) }
         defer { runTrace?.close(console, isQuiet: quiet) }

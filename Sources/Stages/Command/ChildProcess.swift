@@ -7,11 +7,14 @@ import Synchronization
 /// for through `posix_spawn`. Instead a guard leads the group: a shell with a fixed text that waits for the end of a pipe
 /// whose other end only this process holds. However this process dies, the kernel closes the pipe, and the guard kills
 /// its group, itself included. It starts before the program, so that there is no moment without it, and as the group's
-/// leader it keeps the group's number from being used again.
+/// leader it keeps the group's number from being used again. Daemons, which leave the group, end with the stage (see
+/// `Orphans`); when this process dies they live on, and write into a folder that nobody reads any more.
 struct ChildProcess {
     let arguments: [String]
     let folder: URL
     let environment: [String: String]
+    /// Folders that are the program's alone: what carries one of them is the program's too.
+    let marks: [String]
 
     /// How a program ended.
     enum End: Equatable {
@@ -29,15 +32,15 @@ struct ChildProcess {
     ///
     /// - Throws: `CommandError.notStarted`; what `checkCancellation` throws, after the group has been ended.
     func run(output: (ArraySlice<UInt8>) -> Void, checkCancellation: () throws -> Void) throws -> End {
-        let lifeline = try ClosingPipe()
-        let written = try ClosingPipe()
+        let lifeline = try ClosingPipe(for: arguments.first ?? "")
+        let written = try ClosingPipe(for: arguments.first ?? "")
         let group = try spawn(
             ["/bin/sh", "-c", Self.guardText], input: lifeline.reading, output: nil, group: 0, searches: false)
         lifeline.closeReading()
         defer {
             // Whatever the program left running, and the guard.
-            kill(-group, SIGKILL)
-            _ = Self.wait(group)
+            Orphans.end(group: group)
+            Orphans.end(carrying: marks)
             lifeline.closeWriting()
         }
         let program = try spawn(arguments, input: nil, output: written.writing, group: group, searches: true)
@@ -191,14 +194,14 @@ private final class ClosingPipe {
     private(set) var reading: Int32
     private(set) var writing: Int32
 
-    init() throws {
+    init(for program: String) throws {
         var ends: [Int32] = [-1, -1]
         let code = Self.opening.withLock { _ in
             guard pipe(&ends) == 0 else { return errno }
             for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
             return 0
         }
-        guard code == 0 else { throw CommandError.notStarted(program: "pipe", why: String(cString: strerror(code))) }
+        guard code == 0 else { throw CommandError.notStarted(program: program, why: String(cString: strerror(code))) }
         reading = ends[0]
         writing = ends[1]
     }

@@ -90,9 +90,11 @@ public struct CommandStage: Stage {
             outputs[port] = OutputPlace(port: port, kind: kind, folder: context.output(port).url).path
         }
         let arguments = settings.run.map { Placeholder.filled($0, inputs: inputs, outputs: outputs) }
+        let own = [context.scratch] + settings.outputs.keys.map { context.output($0).url }
         let child = ChildProcess(
             arguments: arguments, folder: work,
-            environment: ChildEnvironment.variables(temporary: temporary, more: settings.environment))
+            environment: ChildEnvironment.variables(temporary: temporary, more: settings.environment),
+            marks: own.map(InputLinks.path))
         context.log.info("running \(arguments.joined(separator: " "))")
         let log = OutputLog(context.log)
         let end = try child.run(output: log.add, checkCancellation: context.checkCancellation)

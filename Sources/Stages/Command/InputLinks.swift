@@ -39,7 +39,8 @@ enum InputLinks {
         }
     }
 
-    private static func path(_ url: URL) -> String {
+    /// Without a slash at its end.
+    static func path(_ url: URL) -> String {
         let path = url.path(percentEncoded: false)
         return path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     }

@@ -103,8 +103,8 @@ struct CommandPipelineTests {
         kill(process.processIdentifier, signal)
         process.waitUntilExit()
         #expect(process.terminationStatus == (signal == SIGTERM ? 143 : SIGKILL))
-        for _ in 0..<100 where kill(program, 0) == 0 { Thread.sleep(forTimeInterval: 0.05) }
-        #expect(kill(program, 0) != 0, "the program outlived the run")
+        for _ in 0..<100 where ProcessState.isAlive(program) { Thread.sleep(forTimeInterval: 0.05) }
+        #expect(!ProcessState.isAlive(program), "the program outlived the run")
         try workspace.write("go", "")
         let again = try workspace.motrans("run", "p.yaml")
         #expect(again.status == 0, "\(again.errors)")

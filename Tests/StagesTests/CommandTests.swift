@@ -138,11 +138,30 @@ private struct Bench: ~Copyable {
         #expect(error?.description == "`sh` ended with exit code 3; its last lines:\n    one\n    two")
     }
 
-    @Test("a signal is named")
-    func signal() throws {
+    @Test(
+        "a signal is named",
+        arguments: [
+            (SIGKILL, "`sh` was ended by signal 9 (killed; out of memory?); it wrote nothing"),
+            (SIGSEGV, "`sh` was ended by signal 11 (segmentation fault); it wrote nothing"),
+            (SIGABRT, "`sh` was ended by signal 6 (abort); it wrote nothing"),
+        ])
+    func signal(number: Int32, told: String) throws {
         let bench = try Bench()
-        let error = #expect(throws: CommandError.self) { try bench.run(["sh", "-c", "kill -KILL $$"]) }
-        #expect(error == .killed(program: "sh", signal: 9, lastLines: []))
+        let error = #expect(throws: CommandError.self) { try bench.run(["sh", "-c", "kill -\(number) $$"]) }
+        #expect(error?.description == told)
+    }
+
+    @Test("a program that gets no more memory says so, and no half of its output is taken")
+    func memoryLimit() throws {
+        let bench = try Bench()
+        let error = #expect(throws: CommandError.self) {
+            try bench.run(["prlimit", "--as=100000000", "dd", "if=/dev/zero", "of={outputs.out}", "bs=500M", "count=1"])
+        }
+        guard case .failed(program: "prlimit", code: 1, let lines)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(lines.last?.contains("memory") == true, "\(lines)")
     }
 
     @Test("a program that is not there cannot be started")
@@ -238,6 +257,41 @@ private struct Bench: ~Copyable {
         #expect(found.dropFirst().first == "first")
         #expect(found.count < 30_000)
         #expect(found.last?.hasSuffix("more lines are not in this log") == true)
+    }
+
+    @Test("past the limit of the log lines are counted, and the last ones are still told")
+    func longLog() throws {
+        let bench = try Bench()
+        let lines = Lines()
+        let error = #expect(throws: CommandError.self) {
+            try bench.run(
+                [
+                    "sh", "-c",
+                    "yes 0123456789 | head -400000; for i in 1 2 3; do echo last $i; done; printf end; exit 1",
+                ],
+                log: Logger(label: "test") { _ in lines })
+        }
+        guard case .failed(_, _, let last)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(last.count == 12)
+        #expect(last.suffix(5) == ["0123456789", "last 1", "last 2", "last 3", "end"])
+        let kept = lines.all.count { $0 == "0123456789" }
+        #expect(lines.all.last == "\(400_004 - kept) more lines are not in this log")
+    }
+
+    @Test("a line without end is cut, and bytes that are no text are replaced")
+    func oddLines() throws {
+        let bench = try Bench()
+        let lines = Lines()
+        _ = try bench.run(
+            [
+                "sh", "-c",
+                "yes | tr -d '\\n' | head -c 5000000; printf '\\n\\r\\na\\377b\\r50 %%\\rno end'; echo x > \"$0\"",
+                "{outputs.out}",
+            ], log: Logger(label: "test") { _ in lines })
+        #expect(lines.all.dropFirst() == [String(repeating: "y", count: 2000), "a\u{FFFD}b", "50 %", "no end"])
     }
 
     @Test(

@@ -84,7 +84,7 @@ struct DiffTests {
 
     @Test func `what gc took is not compared, and nobody says that it does not differ`() throws {
         let workspace = try Workspace(copyOf: Self.done)
-        #expect(try workspace.motrans("gc", "--keep-runs", "1").status == 0)
+        #expect(try workspace.motrans("gc", "--keep-runs", "1", "--yes").status == 0)
         let text = try workspace.motrans("diff", "--only", "captions", "--only", "scores", "--only", "environment")
         #expect(text.status == 0 && !text.output.contains("nothing differs"))
         for step in ["captions", "scores"] {

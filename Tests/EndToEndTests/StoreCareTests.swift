@@ -173,6 +173,25 @@ struct StoreCareTests {
         #expect(try workspace.motrans("verify", "--chain").status == 0)
     }
 
+    @Test("a video that gc took leaves what it was, a picture, and whether it can be made again")
+    func evicted() throws {
+        let workspace = try Workspace(copyOf: TurnBox.done)
+        #expect(try workspace.motrans("get", TurnBox.robot, "--pipeline", "p.yaml", "--to", "old").status == 0)
+        try workspace.edit("p.yaml", "A robot is turning a box in the snow", "A robot is turning a box in the city")
+        #expect(try workspace.stepsThatRan().count == 2)
+        #expect(try workspace.motrans("gc", "--keep-runs", "1", "--yes").status == 0)
+        let told = try workspace.motrans("lineage", "old/seed-1.mp4").output
+        #expect(told.contains("bytes: evicted 2") && told.contains("(gc)"), "\(told)")
+        #expect(told.contains("recomputable: yes, in some "), "\(told)")
+        #expect(told.contains("seed-1.mp4: codec \"h264\", fps "), "\(told)")
+        let page = try workspace.motrans("lineage", "old/seed-1.mp4", "--format", "html").output
+        #expect(page.contains("evicted; this was kept") && page.contains("data:image/png;base64,"))
+        try FileManager.default.removeItem(at: workspace.folder.appending(path: "clip.mp4"))
+        try FileManager.default.removeItem(at: workspace.folder.appending(path: "cache/objects"))
+        let gone = try workspace.motrans("lineage", "old/seed-1.mp4").output
+        #expect(gone.contains("clip.mp4 is not there any more"), "\(gone)")
+    }
+
     @Test("two steps, or two attempts, are compared with the places of both values")
     func explain() throws {
         let workspace = try Workspace()

@@ -136,6 +136,9 @@ struct ChainTests {
         let path = cache.url.appending(path: "lineage.sqlite").path(percentEncoded: false)
         // Never silently empty.
         #expect(throws: LineageError.lost(path: path)) { try cache.database() }
+        try Data().write(to: cache.url.appending(path: "lineage.sqlite"))
+        #expect(throws: LineageError.lost(path: path)) { try cache.database() }
+        try FileManager.default.removeItem(at: cache.url.appending(path: "lineage.sqlite"))
         let rebuilt = try LineageDatabase.rebuild(in: cache.url)
         #expect(rebuilt.records == 8 && rebuilt.runs == 1 && rebuilt.attempts == 2)
         #expect(rebuilt.unreadable == [] && rebuilt.old == nil)

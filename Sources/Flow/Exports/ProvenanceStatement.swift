@@ -79,6 +79,13 @@ public struct ProvenanceStatement: Sendable {
                 "digest": .map(["sha256": .string(output.use.artifact.hex)]),
             ])
         }
+        // Signed with the rest, it shows later whether a record up to this run was changed (`verify --chain --head`).
+        let chain = account.link.map { link in
+            Value.map([
+                "name": "the chain of lineage records up to this run",
+                "digest": .map(["sha256": .string(link.digest.hex)]),
+            ])
+        }
         let kernels = Set(account.attempts.map(\.usage.kernels)).subtracting([""]).sorted().joined(separator: " / ")
         return .map([
             "builder": .map([
@@ -90,7 +97,7 @@ public struct ProvenanceStatement: Sendable {
                 "invocationId": .string(account.run.id.text), "startedOn": .time(account.run.run.started),
                 "finishedOn": .time(account.ended),
             ]),
-            "byproducts": .list(byproducts),
+            "byproducts": .list(byproducts + [chain].compactMap { $0 }),
         ])
     }
 

@@ -8,7 +8,7 @@ public struct Remains: Hashable, Sendable {
     public let artifact: Digest
     /// Its path in the artifact.
     public let path: String
-    /// What was in it: frames, size, rate …
+    /// What was in it: frames, size, rate.
     public let facts: [String: Value]
     /// A small picture of it, as PNG; nil when none could be made.
     public let picture: Data?
@@ -51,7 +51,9 @@ extension LineageReader {
 
     /// The last time that an object was let go; nil when it never was.
     public func eviction(of digest: Digest) throws -> Eviction? {
-        try database.row("SELECT * FROM evictions WHERE digest = ? ORDER BY id DESC LIMIT 1", [digest.hex]).map { row in
+        try database.row(
+            "SELECT digest, bytes, reason, date FROM evictions WHERE digest = ? ORDER BY id DESC LIMIT 1", [digest.hex]
+        ).map { row in
             Eviction(
                 digest: try row.digest("digest"), bytes: row["bytes"], reason: row["reason"], date: row.date("date"))
         }

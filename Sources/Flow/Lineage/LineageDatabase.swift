@@ -28,10 +28,11 @@ public struct LineageDatabase: Sendable {
         let path = file.path(percentEncoded: false)
         let records = RecordFiles(in: cache)
         files = readOnly ? nil : records
-        if !FileManager.default.fileExists(atPath: path) {
+        let size = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
+        if size ?? 0 == 0 {
             // An empty one would say that nothing was ever done.
             guard records.isEmpty else { throw LineageError.lost(path: path) }
-            if readOnly { throw LineageError.absent(path: path) }
+            if readOnly, size == nil { throw LineageError.absent(path: path) }
         }
         if !readOnly {
             do {

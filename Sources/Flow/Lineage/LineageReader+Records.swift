@@ -28,7 +28,9 @@ extension LineageReader {
                 "SELECT kind, target, reason, date FROM revocations WHERE kind = ? AND target = ?",
                 [parts[0], parts[1]])
         case .eviction:
-            return try plain("SELECT id, digest, bytes, reason, date FROM evictions WHERE id = ?", [Int(subject)])
+            return try plain(
+                "SELECT CAST(id AS TEXT) AS id, digest, bytes, reason, date FROM evictions WHERE id = ?", [Int(subject)]
+            )
         case .pin:
             guard parts.count == 2 else { return nil }
             return try plain(

@@ -112,6 +112,14 @@ extension LineageReader {
         try database.row("SELECT * FROM chain ORDER BY sequence DESC LIMIT 1").map(Self.link)
     }
 
+    /// The last link about something.
+    func link(of kind: RecordKind, _ subject: String) throws -> ChainLink? {
+        try database.row(
+            "SELECT * FROM chain WHERE kind = ? AND subject = ? ORDER BY sequence DESC LIMIT 1",
+            [kind.rawValue, subject]
+        ).map(Self.link)
+    }
+
     private static func link(_ row: Row) throws -> ChainLink {
         ChainLink(
             sequence: row["sequence"], kind: try row.option("kind"), subject: row["subject"],

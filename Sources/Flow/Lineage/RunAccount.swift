@@ -14,6 +14,8 @@ public struct RunAccount: Hashable, Sendable {
     public let artifacts: [Digest: ArtifactRecord]
     /// Where the files of artifacts lay that none of the attempts made, by file digest.
     public let sources: [Digest: [SourceRecord]]
+    /// Its link in the chain of records, which stands for all before it; nil while it has not ended.
+    public let link: ChainLink?
 
     /// The names of the steps: of the plan, or of the attempts where the run never came to its end.
     public let stepNames: [String]
@@ -29,8 +31,9 @@ public struct RunAccount: Hashable, Sendable {
 
     init(
         run: RunRecord, steps: [RunStep], attempts: [AttemptRecord], artifacts: [Digest: ArtifactRecord],
-        sources: [Digest: [SourceRecord]]
+        sources: [Digest: [SourceRecord]], link: ChainLink? = nil
     ) {
+        self.link = link
         self.run = run
         self.steps = steps
         self.attempts = attempts
@@ -101,7 +104,9 @@ extension LineageReader {
                 sources[entry.digest] = try self.sources(of: entry.digest)
             }
         }
-        return RunAccount(run: run, steps: steps, attempts: attempts, artifacts: artifacts, sources: sources)
+        return RunAccount(
+            run: run, steps: steps, attempts: attempts, artifacts: artifacts, sources: sources,
+            link: try link(of: .run, run.id.text))
     }
 }
 

@@ -14,7 +14,7 @@ import Testing
 
     @Test("what is no map of keys is none")
     func notAPipeline() {
-        for text in ["- a\n", "a: [\n", "", "\u{0}"] { #expect(PipelineText(text) == nil) }
+        for text in ["- a\n", "a: [\n", "word\n", "\u{0}"] { #expect(PipelineText(text) == nil) }
     }
 
     @Test("clips are replaced where they stand, and comments stay with what follows them")

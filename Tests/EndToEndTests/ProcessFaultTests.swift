@@ -152,7 +152,7 @@ struct ProcessFaultTests {
         ])
     func daemons(program: String) throws {
         let workspace = try Workspace()
-        let late = "echo $$ > \"${2:-$PID}\"; while :; do echo late >> \"${1:-$OUT}\"; sleep 0.01; done"
+        let late = #"[ "$2" ] || set -- "$OUT" "$PID"; echo $$ > "$2"; while :; do echo late >> "$1"; sleep 0.01; done"#
         try pipeline(
             workspace,
             "set -- \"$1\" \"$2\" '\(late)'\n\(program)\nwhile ! [ -s \"$2/pid\" ]; do sleep 0.01; done; echo x > \"$1\""

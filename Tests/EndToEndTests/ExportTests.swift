@@ -51,7 +51,7 @@ struct ExportTests {
             ("scores", "scores", "scores.json"),
         ] {
             let folder = workspace.folder.appending(path: "got-\(step)")
-            #expect(try workspace.motrans("get", step, "--pipeline", "p.yaml", "--to", folder.path).status == 0)
+            #expect(try workspace.motrans("get", step, "--pipeline", "p.yaml", "--to", folder.path, "--exact").status == 0)
             #expect(try subjects["\(step)/\(port)/\(name)"] == sha256(folder.appending(path: name)))
         }
         // What the videos were made of is no result.
@@ -127,7 +127,7 @@ struct ExportTests {
         }
         // From the bytes of a video to those of the clip.
         let folder = workspace.folder.appending(path: "got")
-        _ = try workspace.motrans("get", TurnBox.robot, "--pipeline", "p.yaml", "--to", folder.path)
+        _ = try workspace.motrans("get", TurnBox.robot, "--pipeline", "p.yaml", "--to", folder.path, "--exact")
         let video = "file:" + (try sha256(folder.appending(path: "seed-1.mp4")))
         #expect(entities[video] != nil)
         let holders = { (file: String) in

@@ -44,7 +44,7 @@ extension Engine {
                     + "\(stage.version)"
                 return Recomputation(obstacle: obstacle, seconds: seconds)
             }
-            for model in work.models where !FileManager.default.fileExists(atPath: model.path) {
+            for model in work.models where !model.path.isEmpty && !FileManager.default.fileExists(atPath: model.path) {
                 return Recomputation(obstacle: "the model part \(model.path) is not there any more", seconds: seconds)
             }
             seconds += maker.usage.wallSeconds

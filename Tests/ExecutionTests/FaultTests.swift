@@ -230,7 +230,7 @@ struct FaultTests {
         let steps: [PlannedStep] = [
             .step("a", "heavy", text: "a"), .step("b", text: "b", after: ["a"]),
             .step("leaf", text: "leaf", after: ["a"]),
-            .step("thief", "trim", text: "t", after: ["b", "leaf"]), .step("last", text: "l", after: ["thief", "b"]),
+            .step("thief", "trim", text: "t", after: ["a"]), .step("last", text: "l", after: ["thief", "b"]),
         ]
         // The same bytes, whatever the setting: what depends on it is a hit, and known as one only when it has run.
         bench.setBody(of: "heavy") { context, _ in
@@ -244,11 +244,42 @@ struct FaultTests {
         }
         var changed = steps
         changed[0] = .step("a", "heavy", text: "A")
-        changed[3] = .step("thief", "trim", text: "T", after: ["b", "leaf"])
+        changed[3] = .step("thief", "trim", text: "T", after: ["a"])
         let (report, events) = try await bench.run(changed)
         #expect(report.summary == ["a: done", "b: hit", "leaf: hit", "thief: done", "last: done"])
         #expect(!events.contains { if case .recomputing = $0 { true } else { false } })
         #expect(try bench.text(of: report.output("leaf")) == bench.text(of: first.output("leaf")))
+    }
+
+    @Test("a collection that was planned before a run began spares what that run has found since")
+    func latePlan() async throws {
+        try await bench.run(steps("c"))
+        let engine = bench.engine()
+        let plan = try engine.planCollection(CollectionPolicy(keepRuns: 0))
+        #expect(plan.evicted.count == 3)
+        bench.setBody(of: "trim") { context, _ in
+            try engine.collect(plan)
+            try "t".write(to: context.output("out").file("t"), atomically: true, encoding: .utf8)
+        }
+        let more = steps("c") + [.step("thief", "trim", text: "t")]
+        #expect(try await bench.run(more).report.summary == ["a: hit", "b: hit", "c: hit", "thief: done"])
+        #expect(try await bench.run(more).report.wasUpToDate)
+        #expect(try bench.engine().verify(readData: true).findings.isEmpty)
+    }
+
+    @Test("what a collection has written down as gone, and not yet deleted, is no hit any more")
+    func almostGone() async throws {
+        try await bench.run(steps("c"))
+        let plan = try bench.engine().planCollection(CollectionPolicy(keepRuns: 0))
+        let gone = plan.objects.map { Eviction(digest: $0.digest, bytes: $0.bytes, reason: "gc", date: Date()) }
+        #expect(try bench.lineage.record(gone, unlessUsedSince: Date() + 1).count == gone.count)
+        #expect(try bench.forecast(steps("c"))[0] == "a: run, output out missing in the store")
+        let (report, events) = try await bench.run(steps("c"))
+        #expect(report.outcome == .succeeded && !report.wasUpToDate)
+        #expect(!events.contains { if case .recomputing = $0 { true } else { false } })
+        // Late as it is, the collection leaves alone what was published again.
+        for object in gone { try bench.store.remove(object.digest, unlessPublishedSince: plan.date - 0.01) }
+        #expect(try await bench.run(steps("c")).report.wasUpToDate)
     }
 
     @Test("collections in a loop beside runs: what a pinned run gave stays, and nothing is done twice in one run")

@@ -91,6 +91,42 @@ import Testing
         #expect(refused > seeds / 10, "\(refused) of \(seeds) were noticed")
     }
 
+    @Test("a value of another kind in any column of any table is an error, or nobody's business")
+    func otherKinds() throws {
+        let cache = try TemporaryCache()
+        let whole = try begin(in: cache)
+        let path = cache.url.appending(path: "lineage.sqlite").path
+        let columns = try DatabaseQueue(path: path).read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT t.name AS t, c.name AS c FROM sqlite_master AS t, pragma_table_info(t.name) AS c
+                    WHERE t.type = 'table'
+                    """
+            ).map { (table: $0["t"] as String, column: $0["c"] as String) }
+        }
+        #expect(columns.count > 80)
+        let folder = cache.url.appending(path: "copy")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+        let file = folder.appending(path: "lineage.sqlite")
+        for (table, column) in columns {
+            for beside in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: file.path + beside) }
+            try whole.write(to: file)
+            var configuration = Configuration()
+            configuration.foreignKeysEnabled = false
+            try DatabaseQueue(path: file.path, configuration: configuration).writeWithoutTransaction { database in
+                // A rowid takes nothing else; where a key must differ from row to row, one row.
+                try? database.execute(sql: "UPDATE OR IGNORE \(table) SET \(column) = x'FFFE00'")
+            }
+            do {
+                try use(LineageDatabase(in: folder), cache.url.appending(path: "a"))
+            } catch is LineageError {
+            } catch {
+                Issue.record(error, "\(table).\(column)")
+            }
+        }
+    }
+
     @Test("a database that is cut short is refused, to no bytes at all too", arguments: [0, 100, 4096, 30_000])
     func cutShort(length: Int) throws {
         let cache = try TemporaryCache()

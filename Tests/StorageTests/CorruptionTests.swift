@@ -140,6 +140,17 @@ import Testing
             }
             #expect(try store.publish(folder: folder, kind: .files) == stored)
         }
+        // A terabyte, in eight bytes (RFC 8878, 3.1.1.1.4): more than anybody reads at once, and so no reason to refuse it.
+        var book = Data(whole.prefix(4)) + [0xE0]
+        book += withUnsafeBytes(of: UInt64(1 << 40).littleEndian) { Data($0) }
+        try FileManager.default.removeItem(at: place)
+        try (book + whole.dropFirst(6)).write(to: place)
+        #expect {
+            try store.manifest(of: stored.digest)
+        } throws: { error in
+            (error as? StorageError)?.isLoss == true
+        }
+        #expect(try store.publish(folder: folder, kind: .files) == stored)
     }
 
     @Test("an object that is written to through a hard link is found, and the link is the user's")

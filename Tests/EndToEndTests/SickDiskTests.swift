@@ -6,7 +6,7 @@ import Testing
 struct SickDiskTests {
     @Test(
         "no inodes left: the step fails with a sentence, and the next run completes when there are some",
-        .enabled(if: SmallDisk.isAvailable, SmallDisk.comment), arguments: [285, 290])
+        .enabled(if: SmallDisk.isAvailable, SmallDisk.comment), arguments: [285])
     func inodes(number: Int) throws {
         let workspace = try Workspace()
         try DemoShape.prepare(workspace)
@@ -20,7 +20,7 @@ struct SickDiskTests {
         try workspace.expectRecovery("\(number) inodes")
     }
 
-    @Test("files that may not grow (`ulimit -f`) are an error with a sentence", arguments: [40_000, 150_000, 300_000])
+    @Test("files that may not grow (`ulimit -f`) are an error with a sentence", arguments: [40_000, 300_000])
     func fileSize(limit: Int) throws {
         let workspace = try Workspace(copyOf: DemoShape.begun)
         let limited = try workspace.run(
@@ -110,7 +110,7 @@ struct SickDiskTests {
             Workspace.binary, words, environment: Faults.environment(calls: "r", count: number))
         #expect(whole.status == 0, "\(whole.errors)")
         let calls = try #require(Int(workspace.read("number").trimmingCharacters(in: .newlines)))
-        for point in stride(from: 1, through: calls, by: max(1, calls / 6)) {
+        for point in stride(from: 1, through: calls, by: max(1, calls / 4)) {
             try? FileManager.default.removeItem(at: workspace.folder.appending(path: "got"))
             let met = try workspace.run(
                 Workspace.binary, words, environment: Faults.environment("EIO:\(point)", calls: "r"))
@@ -147,8 +147,6 @@ struct SickDiskTests {
         #expect(try workspace.motrans("run", "p.yaml", "-n").output.contains("8 steps: 8 hit"))
         try workspace.write("clip.txt", "a clip\n")
         try workspace.expectRecovery("the clock is right again")
-        #expect(try workspace.motrans("gc", "--keep-runs", "1", "--yes").status == 0)
-        try workspace.expectRecovery("after gc")
     }
 
     @Test("the time zone and the language are no part of any result")

@@ -213,7 +213,10 @@ private struct Builder {
             let work = attempt.attempt
             let settings = work.record.fields.filter { $0.path.hasPrefix("settings.") }.map { field -> HTML in
                 let name = String(field.path.dropFirst("settings.".count))
-                let place: HTML = work.settingPlaces[name].map { "<small>\($0)</small>" } ?? ""
+                let place: HTML =
+                    work.settingPlaces[name].map {
+                        "<small title=\"\($0)\">\(($0 as NSString).lastPathComponent)</small>"
+                    } ?? ""
                 return "<tr><th>\(name)</th><td>\(KeyChange.text(field.value)) \(place)</td></tr>"
             }
             var rows: [(String, HTML)] = []

@@ -4,12 +4,12 @@ import Testing
 
 @Suite("Perceptual hashes of frames, and words in containers")
 struct FrameHashTests {
-    /// A picture of 8 x 8 fields, whose brightness a number decides.
+    /// A picture of 16 x 16 fields, so that no frequency of the hash is absent and left to rounding, whose brightness a number decides.
     private func picture(_ size: Int, _ number: Int, brighter: Int = 0) -> Frames {
         var bytes: [UInt8] = []
         for y in 0..<size {
             for x in 0..<size {
-                let field = UInt64(y * 8 / size * 8 + x * 8 / size + 64 * number)
+                let field = UInt64(y * 16 / size * 16 + x * 16 / size + 256 * number)
                 // The finaliser of splitmix64: neighbouring numbers have nothing in common.
                 let mixed = (field &+ 1) &* 0x9E37_79B9_7F4A_7C15
                 let value = Int((mixed ^ mixed >> 31) % 180) + 20 + brighter

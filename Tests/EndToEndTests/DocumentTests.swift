@@ -7,7 +7,9 @@ struct DocumentTests {
     @Test(arguments: [
         ("runs", ["runs"]), ("show", ["show"]), ("metrics", ["metrics", "p.yaml"]), ("explain", ["explain", "motion"]),
         ("explain", ["explain", "samples"]), ("diff", ["diff", "latest", "latest"]),
-        ("metrics-comparison", ["metrics", "compare"]),
+        ("metrics-comparison", ["metrics", "compare"]), ("chain", ["verify", "--chain"]),
+        ("proof", ["prove", "--absent", "p.yaml", "scores"]),
+        ("revocation", ["revoke", "clip.mp4", "--reason", "consent"]), ("revocations", ["revoke"]),
     ])
     func `valid by its schema`(name: String, arguments: [String]) throws {
         let workspace = try Workspace(copyOf: TurnBox.done)

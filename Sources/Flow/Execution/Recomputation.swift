@@ -44,8 +44,13 @@ extension Engine {
                     + "\(stage.version)"
                 return Recomputation(obstacle: obstacle, seconds: seconds)
             }
-            for model in work.models where !model.path.isEmpty && !FileManager.default.fileExists(atPath: model.path) {
-                return Recomputation(obstacle: "the model part \(model.path) is not there any more", seconds: seconds)
+            for model in work.models {
+                // The same content may have lain in several places.
+                let places = try reader.places(ofModel: model.digest)
+                guard places.contains(where: { FileManager.default.fileExists(atPath: $0) }) else {
+                    return Recomputation(
+                        obstacle: "the model part \(model.path) is not there any more", seconds: seconds)
+                }
             }
             seconds += maker.usage.wallSeconds
             // What is still there has not to be made.

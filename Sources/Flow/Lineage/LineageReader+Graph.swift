@@ -129,6 +129,12 @@ extension LineageReader {
         return found
     }
 
+    /// The folders in which a model part with this content lay.
+    public func places(ofModel digest: Digest) throws -> [String] {
+        try database.rows("SELECT DISTINCT path FROM attempt_models WHERE digest = ? ORDER BY path", [digest.hex])
+            .map { $0["path"] }
+    }
+
     // MARK: Sources
 
     /// Where files with these bytes were seen.

@@ -197,7 +197,8 @@ struct AuditTests {
             ])
         let tree = try engine.lineageTree(of: first.output("mid").hex, .up)
         #expect(tree.root.edges.first?.node.title == "mid: join version 1")
-        #expect(tree.root.facts.contains { $0.name == "bytes" && $0.value.hasPrefix("not in the store any more") })
+        #expect(tree.root.facts.contains { $0.name == "bytes" && $0.value.hasPrefix("evicted ") })
+        #expect(tree.root.facts.contains { $0.name == "recomputable" && $0.value.hasPrefix("yes, in some ") })
         let again = try await bench.run(try steps("one", "A")).report
         #expect(try again.output("last") == first.output("last"))
         // What went and came back is missed when it is lost.

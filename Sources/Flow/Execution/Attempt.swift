@@ -187,7 +187,8 @@ struct Attempt: Sendable {
                             files: Dictionary(source.files.map { ($0.path, $0.url) }) { first, _ in first },
                             folder: nil, attributes: source.attributes))
                 case .output(let producer, let output):
-                    let folder = scratch.appending(path: "in/\(port)/\(index)")
+                    // One folder and not three: making and removing them is much of what a small step costs.
+                    let folder = scratch.appending(path: "in-\(port)-\(index)", directoryHint: .isDirectory)
                     let artifact = digest(of: input)
                     do throws(StorageError) {
                         let manifest = try engine.store.restore(artifact, to: folder)
@@ -214,7 +215,7 @@ struct Attempt: Sendable {
     private func makeOutputs(in scratch: URL) throws -> [String: OutputFolder] {
         var outputs: [String: OutputFolder] = [:]
         for port in step.outputs {
-            let folder = scratch.appending(path: "out/\(port.name)")
+            let folder = scratch.appending(path: "out-\(port.name)", directoryHint: .isDirectory)
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             outputs[port.name] = OutputFolder(folder)
         }

@@ -165,9 +165,20 @@ public struct LineageDatabase: Sendable {
     }
 
     /// Runs queries on one snapshot of the database.
+    ///
+    /// Not by GRDB's `read`: that makes the connection read-only and back by a pragma which has SQLite prepare every
+    /// statement anew.
     public func read<Result>(_ body: (LineageReader) throws -> Result) throws -> Result {
         do {
-            return try queue.read { try body(LineageReader(database: $0)) }
+            return try queue.writeWithoutTransaction { database in
+                var result: Result?
+                try database.inTransaction(.deferred) {
+                    result = try body(LineageReader(database: database))
+                    return .commit
+                }
+                guard let result else { preconditionFailure("a reading ended without result or error") }
+                return result
+            }
         } catch {
             throw Self.translate(error, path: file.path(percentEncoded: false), "read")
         }

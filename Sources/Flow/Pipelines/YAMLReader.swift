@@ -206,7 +206,9 @@ enum YAMLReader {
             let start = YAMLReader.column(mark?.column ?? 1, line: line, of: source)
             if case .scalar(let scalar) = node, let text = source.line(line) {
                 let rest = source.isASCII ? Substring(text.utf8.dropFirst(start - 1)) : text.dropFirst(start - 1)
-                length = YAMLReader.length(of: scalar, in: rest)
+                // Of plain ASCII, which nearly all is, the bytes are the characters.
+                let isPlain = scalar.style == .plain && source.isASCII && rest.utf8.starts(with: scalar.string.utf8)
+                length = isPlain ? scalar.string.utf8.count : YAMLReader.length(of: scalar, in: rest)
             }
             return Place(source, line: line, column: start, length: length)
         }

@@ -3,7 +3,8 @@ import StageKit
 
 /// Lays the inputs out as a program expects files: under plain names, with their extensions, one folder for each port.
 ///
-/// Links, not copies: the files stay where they are, and their names tell nothing about the store or the user's disk.
+/// Links, not copies: the files stay where they are, and their names tell nothing about the store or the user's disk. What
+/// another step gave is a copy of the step's own already.
 enum InputLinks {
     /// What `{inputs.PORT}` stands for, by port.
     static func make(_ inputs: [String: [InputArtifact]], in root: URL) throws -> [String: String] {
@@ -22,9 +23,10 @@ enum InputLinks {
                 paths[port] = path(folder)
                 continue
             }
-            try link(artifacts[0], in: folder)
+            if artifacts[0].folder == nil { try link(artifacts[0], in: folder) }
+            let place = artifacts[0].folder ?? folder
             let only = artifacts[0].files.count == 1 ? artifacts[0].files.keys.first : nil
-            paths[port] = path(only.map { folder.appending(path: $0) } ?? folder)
+            paths[port] = path(only.map { place.appending(path: $0) } ?? place)
         }
         return paths
     }

@@ -5,12 +5,10 @@ import CZstd
     import Glibc
 #endif
 
-/// Writes one zstd frame, with its content size and a checksum, and hashes the plain bytes on the way.
+/// Writes one zstd frame, with its content size and a checksum.
 struct FrameWriter: ~Copyable {
     private let context: OpaquePointer
     private let output: UnsafeMutableRawBufferPointer
-    private var hasher = Digest.Hasher()
-    private var written = 0
 
     /// Bytes that are read and written at once; also what a sample of a file has at most.
     static let chunk = 1 << 20
@@ -25,7 +23,7 @@ struct FrameWriter: ~Copyable {
         self.context = context
         output = .allocate(byteCount: Self.chunk, alignment: 16)
         // Negative levels only look for long repetitions and leave literals as they are.
-        ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, compresses ? 3 : -50)
+        ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, compresses ? 3 : Int32(ZSTD_minCLevel()))
         ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
         ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 1)
         // With a worker, compression runs beside hashing. A library without threads refuses, which does no harm.
@@ -40,28 +38,17 @@ struct FrameWriter: ~Copyable {
 
     /// Adds plain bytes.
     mutating func write(_ bytes: UnsafeRawBufferPointer, to file: borrowing OpenFile) throws(StorageError) {
-        hasher.update(bytes)
         var input = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
         while input.pos < input.size { _ = try step(&input, ZSTD_e_continue, file) }
     }
 
     /// Ends the frame.
-    ///
-    /// - Returns: The digest of the plain bytes and the number of bytes written.
-    consuming func finish(to file: borrowing OpenFile) throws(StorageError) -> (digest: Digest, storedBytes: Int) {
+    consuming func finish(to file: borrowing OpenFile) throws(StorageError) {
         var input = ZSTD_inBuffer(src: nil, size: 0, pos: 0)
         while try step(&input, ZSTD_e_end, file) > 0 {}
-        let stored = written
-        return (finishHash(), stored)
     }
 
-    private mutating func finishHash() -> Digest {
-        var last = Digest.Hasher()
-        swap(&last, &hasher)
-        return last.finish()
-    }
-
-    private mutating func step(
+    private func step(
         _ input: inout ZSTD_inBuffer, _ mode: ZSTD_EndDirective, _ file: borrowing OpenFile
     ) throws(StorageError) -> Int {
         var target = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
@@ -70,7 +57,6 @@ struct FrameWriter: ~Copyable {
         guard ZSTD_isError(left) == 0 else { throw .changedWhileReading(path: file.path) }
         if target.pos > 0 {
             try file.write(UnsafeRawBufferPointer(rebasing: output[..<target.pos]))
-            written += target.pos
         }
         return left
     }

@@ -58,19 +58,19 @@ public struct PublishBatch: ~Copyable {
     public mutating func add(_ bytes: Data) throws(StorageError) -> Digest {
         let path = try freshPath()
         let file = try OpenFile(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o444, to: "create")
-        let digest: Digest
         do {
-            digest = try bytes.withUnsafeBytes { buffer in
+            try bytes.withUnsafeBytes { buffer in
                 let sample = UnsafeRawBufferPointer(rebasing: buffer.prefix(Self.sampleSize))
                 var frame = FrameWriter(size: buffer.count, compresses: FrameWriter.pays(sample))
                 try frame.write(buffer, to: file)
-                return try frame.finish(to: file).digest
+                try frame.finish(to: file)
             }
         } catch let error as StorageError {
             throw error
         } catch {
             preconditionFailure("only StorageError is thrown above: \(error)")
         }
+        let digest = Digest(of: bytes)
         pending.append(Pending(digest: digest, size: bytes.count, path: path))
         return digest
     }
@@ -136,21 +136,31 @@ public struct PublishBatch: ~Copyable {
         let size = Int(before.st_size)
         let target = try freshPath()
         let file = try OpenFile(target, O_WRONLY | O_CREAT | O_EXCL, mode: 0o444, to: "create")
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: FrameWriter.chunk, alignment: 4096)
-        defer { buffer.deallocate() }
-        var frame = FrameWriter(size: size, compresses: try Self.pays(source, size: size, buffer))
+        let buffers = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: BackgroundDigest.pieces * FrameWriter.chunk, alignment: 4096)
+        defer { buffers.deallocate() }
+        var frame = FrameWriter(size: size, compresses: try Self.pays(source, size: size, buffers))
+        let hasher = BackgroundDigest(size: size)
+        // Before the memory goes.
+        defer { hasher.wait() }
         var total = 0
-        while true {
+        for piece in 0... {
+            let start = piece % BackgroundDigest.pieces * FrameWriter.chunk
+            hasher.makeRoom()
+            let buffer = UnsafeMutableRawBufferPointer(rebasing: buffers[start..<start + FrameWriter.chunk])
             let count = try source.read(into: buffer)
+            let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            hasher.add(bytes)
             if count == 0 { break }
             total += count
             guard total <= size else { throw .changedWhileReading(path: path) }
-            try frame.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: file)
+            try frame.write(bytes, to: file)
         }
         guard total == size, try source.status().isUnchanged(since: before) else {
             throw .changedWhileReading(path: path)
         }
-        let digest = try frame.finish(to: file).digest
+        try frame.finish(to: file)
+        let digest = hasher.finish()
         pending.append(Pending(digest: digest, size: size, path: target))
         return (digest, size)
     }

@@ -149,6 +149,8 @@ extension Workspace {
         #expect(try DemoShape.outputs(of: again) == DemoShape.wanted, "\(what): other bytes")
         let verified = try motrans("verify", "--read-data")
         #expect(verified.status == 0, "\(what): \(verified.output)")
+        let chain = try motrans("verify", "--chain")
+        #expect(chain.status == 0, "\(what): \(chain.output)")
         let left = try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "cache/tmp").path)
         #expect(left == [], "\(what)")
         // What was verified and has the digest that was wanted comes out as it should; when all points are tried, that too.

@@ -155,6 +155,17 @@ struct StoreCareTests {
         let refused = try workspace.motrans("run", "p.yaml")
         #expect(refused.status == 4)
         #expect(refused.errors.contains("it was revoked (consent withdrawn)"), "\(refused.errors)")
+        let shown = try workspace.motrans("show", "--json").document()
+        for attempt in try #require(shown["attempts"] as? [[String: Any]]) {
+            let outputs = try #require(attempt["outputs"] as? [[String: Any]])
+            let digest = try #require(outputs.first?["artifact"] as? String)
+            let got = try workspace.motrans("get", digest, "--to", "got", "--replace")
+            let isFree = attempt["step"] as? String == "c"
+            #expect(got.status == (isFree ? 0 : 4), "\(got.errors)")
+            #expect(isFree || got.errors.contains("comes from something that was revoked (consent withdrawn)"))
+        }
+        #expect(try workspace.motrans("export", "--format", "ro-crate", "--to", "crate").status == 4)
+        #expect(try workspace.motrans("export", "--format", "prov").errors.hasPrefix("warning: results of this run"))
         // Without the file, what it led to is no hit either.
         try workspace.write("in.txt", "other words\n")
         let again = try workspace.motrans("run", "p.yaml", "--quiet")

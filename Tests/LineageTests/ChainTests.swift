@@ -146,6 +146,89 @@ struct ChainTests {
         #expect(try findings(cache) == [])
     }
 
+    @Test("a line of a transaction that failed counts neither in the check nor in a rebuild")
+    func leftover() throws {
+        let cache = try TemporaryCache()
+        try fill(cache)
+        // As a process leaves it that dies between the line and the commit.
+        let head = try #require(try cache.database().read { try $0.chainHead() })
+        let pin = Pin(.artifact(Digest(of: "never")), date: epoch)
+        let record = Value.map([
+            "kind": .string("artifact"), "target": .string(Digest(of: "never").hex), "note": .string(""),
+            "date": .int(epoch.milliseconds),
+        ])
+        let content = Digest(of: try record.canonicalText())
+        let link = try ChainLink.digest(
+            head.sequence + 1, "pin", pin.target.subject, content: content, previous: head.digest)
+        let line = try Value.map([
+            "chain": .string(link.hex), "content": record, "kind": .string("pin"), "previous": .string(head.digest.hex),
+            "sequence": .int(head.sequence + 1), "subject": .string(pin.target.subject),
+        ]).canonicalText()
+        let file = cache.url.appending(path: "records/marks.jsonl")
+        try (String(contentsOf: file, encoding: .utf8) + line + "\n").write(to: file, atomically: true, encoding: .utf8)
+        // Nobody can tell yet whether the end was cut off.
+        #expect(try findings(cache).count == 1)
+        try cache.database().pin(Pin(.artifact(Digest(of: "really")), date: epoch))
+        let check = try cache.database().checkChain()
+        #expect(check.findings == [])
+        let rebuilt = try LineageDatabase.rebuild(in: cache.url)
+        #expect(rebuilt.doubts == [] && rebuilt.records == 9)
+        #expect(try cache.database().read { try $0.pins() }.count == 2)
+        #expect(try cache.database().checkChain(including: check.head).findings == [])
+    }
+
+    @Test("a rebuild of records that were edited, or of which some are gone, says so")
+    func doubts() throws {
+        let cache = try TemporaryCache()
+        try fill(cache)
+        let file = cache.url.appending(path: "records/marks.jsonl")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        try text.replacing("consent", with: "whim").write(to: file, atomically: true, encoding: .utf8)
+        let rebuilt = try LineageDatabase.rebuild(in: cache.url)
+        #expect(rebuilt.doubts.count == 1 && rebuilt.doubts[0].contains("was changed after it was written down"))
+        try FileManager.default.removeItem(at: cache.url.appending(path: "records/sources.jsonl"))
+        let gap = try LineageDatabase.rebuild(in: cache.url)
+        #expect(gap.doubts.contains { $0.hasPrefix("2 records are missing before attempt ") }, "\(gap.doubts)")
+        #expect(try findings(cache) == [])
+    }
+
+    @Test("a rebuild is refused while a run goes on")
+    func inUse() throws {
+        let cache = try TemporaryCache()
+        try fill(cache)
+        let run = try cache.database().newRun()
+        #expect(throws: LineageError.inUse(run: run)) { try LineageDatabase.rebuild(in: cache.url) }
+        try cache.database().end(run, .cancelled)
+        #expect(try LineageDatabase.rebuild(in: cache.url).runs == 2)
+    }
+
+    @Test("what comes from something revoked is known by who read it, by copies, and whoever else made the same")
+    func taint() throws {
+        let cache = try TemporaryCache()
+        let database = try cache.database()
+        let (clip, other) = (manifest("clips", "clip"), manifest("clips", "other"))
+        let weights = manifest(.file, String(repeating: "weights ", count: 200))
+        try database.record([(digest: clip.digest(), manifest: clip), (digest: other.digest(), manifest: other)])
+        let run = try database.newRun()
+        try database.succeed("a", in: run, key: ["x": .int(1)], reading: [clip], giving: weights)
+        try database.succeed("b", in: run, key: ["x": .int(2)], reading: [weights], giving: manifest(.file, "video"))
+        try database.succeed("c", in: run, key: ["x": .int(3)], reading: [other], giving: manifest(.file, "free"))
+        // The same weights of another clip, and the file handed in by a user.
+        try database.succeed("d", in: run, key: ["x": .int(4)], reading: [other], giving: weights)
+        let copy = manifest("lora", String(repeating: "weights ", count: 200), path: "0.safetensors")
+        try database.record([(digest: copy.digest(), manifest: copy)])
+        try database.succeed("e", in: run, key: ["x": .int(5)], reading: [copy], giving: manifest(.file, "late"))
+        #expect(try database.read { try $0.taint() }.isEmpty)
+        try database.revoke(Revocation(.file(Digest(of: "clip")), reason: "consent"))
+        let taint = try database.read { try $0.taint() }
+        let expected = [clip, weights, manifest(.file, "video"), copy, manifest(.file, "late")]
+        #expect(try Set(taint.artifacts.keys) == Set(expected.map { try $0.digest() }))
+        for (number, isKnown) in [(1, false), (2, false), (3, true), (4, false), (5, false)] {
+            let key = try keyRecord(["x": .int(number)]).digest
+            #expect(try database.read { try $0.result(for: key, without: taint) != nil } == isKnown, "\(number)")
+        }
+    }
+
     @Test("a line that was cut off is left out and named, and swallows nothing that comes after it")
     func torn() throws {
         let cache = try TemporaryCache()

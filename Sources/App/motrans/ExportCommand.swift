@@ -59,6 +59,16 @@ struct ExportCommand: ParsableCommand {
         let engine = try cache.existingEngine()
         let run = try name.map(engine.run(called:)) ?? engine.latestRun(of: pipeline)
         let account = try engine.lineage.read { try $0.account(of: run) }
+        let taint = try engine.lineage.read { try $0.taint() }
+        let revoked = account.results.compactMap { taint.artifacts[$0.use.artifact] }.first
+        if let revoked {
+            let words = "results of this run come from something that was revoked (\(revoked.reason))"
+            guard format != .roCrate || metadataOnly else {
+                throw CommandFailure(
+                    status: .integrity, message: words, help: "`--metadata-only` leaves their bytes out")
+            }
+            Console().note("warning: \(words)")
+        }
         switch format {
         case .inToto: try write(statement(account))
         case .prov: try write(ProvDocument(account).value.indentedText)

@@ -53,7 +53,7 @@ enum Failure {
         case .unknownStep, .notFound, .ambiguous: .notFound
         case .modelPartMissing, .wouldOverwrite: .usage
         case .sourceChanged, .outputEmpty, .timedOut, .revokedOutput: .stepFailed
-        case .notReproducible, .unavailable, .revoked: .integrity
+        case .notReproducible, .unavailable, .revoked, .withheld: .integrity
         }
     }
 
@@ -63,7 +63,7 @@ enum Failure {
         case .changedWhileReading, .leaseLost: .stepFailed
         case .notFound, .noRecords: .notFound
         case .record: .integrity
-        case .absent, .lost, .newer, .corrupt, .busy, .noLocks, .full, .database: .storeUnavailable
+        case .absent, .lost, .inUse, .newer, .corrupt, .busy, .noLocks, .full, .database: .storeUnavailable
         }
     }
 

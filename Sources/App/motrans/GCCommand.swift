@@ -38,7 +38,9 @@ struct GCCommand: ParsableCommand {
         let engine = try cache.existingEngine()
         let plan = try engine.planCollection(policy())
         let dryRun = !yes
-        let freed = dryRun ? plan.freedBytes : try engine.collect(plan, remember: VideoRemains.of)
+        // Of what was revoked no picture is kept either.
+        let remember: ((URL) -> (facts: [String: Value], picture: Data?)?)? = revoked ? nil : { VideoRemains.of($0) }
+        let freed = dryRun ? plan.freedBytes : try engine.collect(plan, remember: remember)
         if json {
             console.result(
                 JSON.document([

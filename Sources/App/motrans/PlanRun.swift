@@ -1,3 +1,4 @@
+import Command
 import Execution
 import Foundation
 import Pipelines
@@ -15,6 +16,7 @@ struct PlanRun {
     ///
     /// A result that turns out damaged when it is shown was set aside by that: the same run once more makes it again.
     func perform(show: (RunReport) throws -> Void) async throws -> Int32 {
+        Orphans.adopt()
         let (console, trace, printer, engine, plan, request) = (Console(), trace, printer, engine, plan, request)
         let tell: @Sendable (RunEvent) -> Void = { event in
             trace?.note(event)

@@ -100,7 +100,6 @@ struct RunCommand: AsyncParsableCommand {
             let forecast = try cache.forecastEngine().forecast(plan, request)
             return ForecastPrinter(console: console, isJSON: json).show(forecast, of: plan)
         }
-        Orphans.adopt()
         // An unwritable place is told before anything is done.
         let runTrace = try trace.map { try RunTrace(to: $0, pipeline: plan.name, unitLimit: traceSteps ?? 3) }
         defer { runTrace?.close(console, isQuiet: quiet) }

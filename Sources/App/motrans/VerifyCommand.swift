@@ -134,7 +134,12 @@ extension VerifyCommand {
             // What a lost result feeds is looked at once that is there again.
             var tried: Set<StepID> = []
             while true {
-                let lost = try engine.forecast(pipeline.plan).steps.filter { step in
+                let forecast: Forecast
+                do { forecast = try engine.forecast(pipeline.plan) } catch {
+                    Console().note("\(file): \(error)")
+                    break
+                }
+                let lost = forecast.steps.filter { step in
                     if case .outputMissing = step.cause { !tried.contains(step.id) } else { false }
                 }
                 guard !lost.isEmpty else { break }

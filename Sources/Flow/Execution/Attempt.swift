@@ -123,6 +123,7 @@ struct Attempt: Sendable {
 
     private func body(_ id: AttemptID, _ scratch: URL, _ log: AttemptLog, _ meter: UsageMeter) -> End {
         do {
+            try refuseRevokedInputs()
             report(.phase(step.id, .restore))
             let (inputs, gone) = try restore(into: scratch)
             guard gone.isEmpty else {
@@ -292,6 +293,15 @@ struct Attempt: Sendable {
         try engine.lineage.finish(id, result, lease: lease)
         let digests = Dictionary(given.map { ($0.port, $0.artifact) }) { first, _ in first }
         return .done(id, outputs: digests, usage)
+    }
+
+    /// What was revoked while the run went on is not used by the steps that it has left.
+    private func refuseRevokedInputs() throws {
+        let taint = try engine.lineage.read { try $0.taint() }
+        guard !taint.isEmpty else { return }
+        for digest in step.inputs.values.flatMap({ $0 }).map(digest(of:)) {
+            if let revocation = taint.artifacts[digest] { throw ExecutionError.withheld(digest, revocation) }
+        }
     }
 
     /// What was revoked is not kept again because something made it once more.

@@ -29,11 +29,9 @@ extension Engine {
         _ plan: CollectionPlan, remember: ((URL) -> (facts: [String: Value], picture: Data?)?)? = nil
     ) throws -> Int {
         try checkWritable()
-        if let remember { try lineage.record(remains(of: plan.evicted, remember)) }
-        let evicted = Set(plan.evicted.filter { $0.kind == CheckpointKeeper.kind }.map(\.digest))
-        for checkpoint in try lineage.read({ try $0.checkpoints() }) where evicted.contains(checkpoint.artifact) {
-            _ = try lineage.drop(checkpoint)
-        }
+        // Pictures are nice to have; room is what is wanted, and a full disk has none for them.
+        if let remember { try? lineage.record(remains(of: plan.evicted, remember)) }
+        let checkpoints = try lineage.read { try $0.checkpoints() }
         var freed = 0
         // Some at a time, so that a run that begins meanwhile never has to wait for long to know what is gone.
         for first in stride(from: 0, to: plan.objects.count, by: 256) {
@@ -45,6 +43,8 @@ extension Engine {
                         reason: object.revocation.map { "revoked: \($0.reason)" }
                             ?? (object.isOrphan ? "no artifact needs it" : "gc"), date: date)
                 }, unlessUsedSince: plan.date)
+            let names = Set(gone.map(\.digest))
+            for checkpoint in checkpoints where names.contains(checkpoint.artifact) { _ = try lineage.drop(checkpoint) }
             for eviction in gone {
                 freed += try store.remove(eviction.digest, unlessPublishedSince: plan.date - 0.01)
             }

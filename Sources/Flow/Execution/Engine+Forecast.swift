@@ -45,17 +45,18 @@ extension Engine {
 
     /// Nothing is made of what was revoked.
     private func refuseRevoked(_ digests: SourceDigests, in steps: [PlannedStep]) throws {
-        let taint = try lineage.read { try $0.taint() }
-        guard !taint.isEmpty else { return }
-        for step in steps {
-            for (file, digest) in digests.files(of: step) {
-                if let revocation = taint.files[digest] {
+        try lineage.read { reader in
+            let taint = try reader.taint()
+            guard !taint.isEmpty else { return }
+            for step in steps {
+                for (file, digest, size) in digests.files(of: step) {
+                    guard let revocation = try reader.revocation(ofFile: digest, size: size, taint) else { continue }
                     throw ExecutionError.revoked(file, step: step.id, revocation)
                 }
-            }
-            for (input, digest) in digests.artifacts(of: step) {
-                guard let revocation = taint.artifacts[digest] else { continue }
-                throw ExecutionError.revoked(input.files.first?.url ?? store.root, step: step.id, revocation)
+                for (input, digest) in digests.artifacts(of: step) {
+                    guard let revocation = taint.artifacts[digest] else { continue }
+                    throw ExecutionError.revoked(input.files.first?.url ?? store.root, step: step.id, revocation)
+                }
             }
         }
     }
@@ -67,7 +68,8 @@ extension Engine {
             steps: try forecast.steps.map { step in
                 guard step.decision != .hit else { return step }
                 var step = step
-                let own = try reader.cost(ofStep: step.id.description, pipeline: pipeline)
+                let same = try step.key.flatMap { try reader.cost(ofKey: $0.digest) }
+                let own = try same ?? reader.cost(ofStep: step.id.description, pipeline: pipeline)
                 if own == nil, ofStages[step.stage] == nil {
                     ofStages[step.stage] = .some(try reader.cost(ofStage: step.stage.name))
                 }

@@ -92,9 +92,16 @@ extension Engine {
         throw ExecutionError.wouldOverwrite(file)
     }
 
-    /// Tells what is gone or damaged in words that say what to do.
+    /// Tells what is gone, damaged or revoked in words that say what to do.
     @discardableResult
     private func available<Result>(_ digest: Digest, _ body: () throws -> Result) throws -> Result {
+        let taint = try lineage.read { try $0.taint() }
+        let holders = taint.isEmpty ? [] : try lineage.read { try $0.artifacts(withFile: digest).map(\.artifact) }
+        let held =
+            holders.allSatisfy { taint.artifacts[$0] != nil } ? holders.first.flatMap { taint.artifacts[$0] } : nil
+        if let revocation = taint.artifacts[digest] ?? taint.files[digest] ?? held {
+            throw ExecutionError.withheld(digest, revocation)
+        }
         do {
             return try body()
         } catch let error as StorageError {

@@ -18,11 +18,11 @@ public struct AbsenceProof: Sendable {
     public let path: [String]?
     /// What the result comes from, by the names of its source files.
     public let sources: [SourceRecord]
-    /// How much was looked at.
+    /// How many artifacts were looked at.
     public let artifacts: Int
-    /// How much was looked at.
+    /// How many attempts.
     public let attempts: Int
-    /// How much was looked at.
+    /// How many model parts.
     public let modelParts: Int
     /// Artifacts of which nothing is recorded, so that nobody can tell what they come from.
     public let unknown: [Digest]
@@ -67,10 +67,7 @@ extension Engine {
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: subject, isDirectory: &isFolder), !isFolder.boolValue {
             // A file that nobody has used yet may be revoked too: it never will be.
-            guard let file = try lineage.digests(of: [URL(filePath: subject)], remembering: false).first else {
-                return []
-            }
-            return [.file(file.digest)]
+            return [.file(try storedDigest(of: URL(filePath: subject)))]
         }
         switch try resolve(subject) {
         case .file(let digest, _, _): return [.file(digest)]
@@ -79,6 +76,18 @@ extension Engine {
         case .step(_, let attempts): return attempts.flatMap { $0.outputs.map { .artifact($0.artifact) } }
         case .model:
             throw ExecutionError.notFound(subject, help: "a model part is revoked by one of its files: give its path")
+        }
+    }
+
+    /// The digest of a file's bytes; of one that was handed out with words in it, that of the bytes in the store.
+    private func storedDigest(of file: URL) throws -> Digest {
+        guard let digest = try lineage.digests(of: [file], remembering: false).first?.digest else {
+            throw ExecutionError.notFound(file.path, help: "it cannot be read")
+        }
+        return try lineage.read { reader in
+            guard let delivery = try reader.deliveries(withDigest: digest).first else { return digest }
+            let entries = try reader.artifact(delivery.artifact)?.manifest.entries ?? []
+            return entries.first { $0.path == delivery.path }?.digest ?? digest
         }
     }
 
@@ -91,10 +100,7 @@ extension Engine {
     public func prove(absenceOf subject: String, from result: String) throws -> AbsenceProof {
         let digest: Digest
         if FileManager.default.fileExists(atPath: subject) {
-            guard let file = try lineage.digests(of: [URL(filePath: subject)], remembering: false).first else {
-                throw ExecutionError.notFound(subject, help: "it cannot be read")
-            }
-            digest = file.digest
+            digest = try storedDigest(of: URL(filePath: subject))
         } else if let whole = Digest(hex: subject) {
             digest = whole
         } else if case .file(let found, _, _) = try resolve(subject) {
@@ -102,9 +108,21 @@ extension Engine {
         } else {
             throw ExecutionError.notFound(subject, help: "give a file, or the digest of one")
         }
-        let roots = try artifacts(named: result)
+        var roots = try artifacts(named: result)
         return try lineage.read { reader in
-            let graph = try reader.graph(from: roots, .upstream)
+            var graph = try reader.graph(from: roots, .upstream)
+            // A file of the user's may be one that this cache made and handed out: then that is where it comes from.
+            while true {
+                let made = try Set(
+                    graph.sources.keys.flatMap { file in
+                        try reader.artifacts(withFile: file).map(\.artifact)
+                            + reader.deliveries(withDigest: file).map(\.artifact)
+                    }
+                ).subtracting(graph.artifacts.keys)
+                guard !made.isEmpty else { break }
+                roots += made.sorted()
+                graph = try reader.graph(from: roots, .upstream)
+            }
             let search = AncestorSearch(graph: graph)
             let parts = Set(graph.attempts.flatMap { $0.attempt.models.map(\.digest) })
             let seen = Set(graph.artifacts.keys)

@@ -15,6 +15,8 @@ public enum ExecutionError: Error, Hashable, Sendable, CustomStringConvertible {
     case outputEmpty(step: StepID, port: String)
     /// A file of the user's must not be used any more.
     case revoked(URL, step: StepID, Revocation)
+    /// An artifact that is not handed out any more.
+    case withheld(Digest, Revocation)
     /// What a step gave must not be used any more.
     case revokedOutput(step: StepID, port: String, Revocation)
     /// A step took longer than it may.
@@ -45,6 +47,9 @@ public enum ExecutionError: Error, Hashable, Sendable, CustomStringConvertible {
         case .revoked(let url, let step, let revocation):
             "\(url.path), which \(step) reads, must not be used any more: it was revoked "
                 + "(\(revocation.reason)); take it out of the pipeline"
+        case .withheld(let digest, let revocation):
+            "artifact \(digest.short) must not be used any more: it comes from something that was revoked "
+                + "(\(revocation.reason))"
         case .revokedOutput(let step, let port, let revocation):
             "what \(step) gave at its output \(port) must not be used any more: it was revoked "
                 + "(\(revocation.reason)); nothing was kept"

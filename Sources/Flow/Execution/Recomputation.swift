@@ -23,6 +23,9 @@ struct Recomputation {
 extension Engine {
     /// Finds out by what is there now: the stages of this tool, the user's files, the model folders.
     func recomputation(of artifact: Digest, _ reader: LineageReader) throws -> Recomputation {
+        if let revocation = try reader.taint().artifacts[artifact] {
+            return Recomputation(obstacle: "it was revoked (\(revocation.reason))", seconds: 0)
+        }
         var seen: Set<AttemptID> = []
         var waiting = [artifact]
         var seconds = 0.0

@@ -50,6 +50,8 @@ struct Runner {
     private var retries: [NodeID: Int] = [:]
     /// How often a step failed and was tried again.
     private var failures: [NodeID: Int] = [:]
+    /// What the last failure of such a step was: told when the run stops before it is tried again.
+    private var lastFailures: [NodeID: (attempt: AttemptID?, error: String, tail: [String])] = [:]
     private var waitErrors: [NodeID: String] = [:]
     /// Keys that this run computed: what was forced is not done twice.
     private var computed: Set<Digest> = []
@@ -110,8 +112,14 @@ struct Runner {
             group.cancelAll()
         }
         for (index, step) in selection.steps.enumerated() where results[NodeID(index: index)] == nil {
-            end(NodeID(index: index), .notStarted)
-            report(.notStarted(step.id))
+            let id = NodeID(index: index)
+            if let failure = lastFailures[id] {
+                end(id, .failed(failure.attempt, failure.error))
+                report(.failed(step.id, attempt: failure.attempt, error: failure.error, logTail: failure.tail))
+            } else {
+                end(id, .notStarted)
+                report(.notStarted(step.id))
+            }
         }
         let nodes = selection.steps.indices.map(NodeID.init)
         return (nodes.compactMap { results[$0] }, nodes.compactMap { decisions[$0] })
@@ -288,8 +296,8 @@ struct Runner {
         case .waited(let id, let error):
             waitErrors[id] = error
             state.unpark(id)
-        case .ended(let id, .failed(_, let error, _, let isTransient))
-        where retry(id, error, isTransient: isTransient, in: &group): break
+        case .ended(let id, .failed(let attempt, let error, let tail, let isTransient))
+        where retry(id, error, isTransient: isTransient, in: &group): lastFailures[id] = (attempt, error, tail)
         case .ended(let id, let end): handle(id, end)
         }
     }

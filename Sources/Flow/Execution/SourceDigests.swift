@@ -63,14 +63,14 @@ struct SourceDigests: Sendable {
         return contents
     }
 
-    /// Every file of the user's that a step reads, with its digest.
-    func files(of step: PlannedStep) -> [(file: URL, digest: Digest)] {
+    /// Every file of the user's that a step reads, with its digest and its bytes.
+    func files(of step: PlannedStep) -> [(file: URL, digest: Digest, size: Int)] {
         let sources = Self.sourceInputs(of: step).flatMap { input in
-            let digests = Dictionary(self[input].manifest.entries.map { ($0.path, $0.digest) }) { first, _ in first }
-            return input.files.compactMap { file in digests[file.path].map { (file.url, $0) } }
+            let entries = Dictionary(self[input].manifest.entries.map { ($0.path, $0) }) { first, _ in first }
+            return input.files.compactMap { file in entries[file.path].map { (file.url, $0.digest, $0.size) } }
         }
         return sources
-            + models(of: step).values.flatMap { $0.files.values.map { (URL(filePath: $0.path), $0.digest) } }
+            + models(of: step).values.flatMap { $0.files.values.map { (URL(filePath: $0.path), $0.digest, $0.size) } }
     }
 
     /// The artifacts that a step's files are.

@@ -31,6 +31,11 @@ extension LineageDatabase {
         try write("record a checkpoint") { database in
             guard try database.holds(lease) else { throw LineageError.leaseLost(key: lease.key) }
             try database.insert(manifest, artifact, at: date)
+            var free: [Digest] = []
+            let same = try database.rows(
+                "SELECT * FROM checkpoints WHERE prefix = ? AND done = ? AND artifact != ?",
+                [prefix.hex, done, artifact.hex])
+            for row in same { free += try database.drop(row.checkpoint()) }
             try database.run(
                 """
                 INSERT OR REPLACE INTO checkpoints (prefix, done, artifact, attempt, recorded) VALUES (?, ?, ?, ?, ?)
@@ -39,7 +44,6 @@ extension LineageDatabase {
             let old = try database.rows(
                 "SELECT * FROM checkpoints WHERE prefix = ? ORDER BY recorded DESC, done = ? DESC, done DESC LIMIT -1 OFFSET ?",
                 [prefix.hex, done, Self.keptCheckpoints])
-            var free: [Digest] = []
             for row in old { free += try database.drop(row.checkpoint()) }
             return free
         }

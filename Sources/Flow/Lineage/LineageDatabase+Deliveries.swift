@@ -37,6 +37,9 @@ extension LineageDatabase {
                         delivery.digest.hex, delivery.artifact.hex, delivery.path, delivery.run?.text,
                         delivery.date.milliseconds,
                     ])
+                guard database.changesCount > 0 else { continue }
+                try seal(
+                    .delivery, "\(delivery.digest.hex) \(delivery.artifact.hex) \(delivery.path)", in: database)
             }
         }
     }

@@ -55,6 +55,7 @@ extension LineageDatabase {
                         record.artifact.hex, record.path, record.fingerprint.packets.hex,
                         frames.joined(separator: " "),
                     ])
+                try seal(.fingerprint, "\(record.artifact.hex) \(record.path)", in: database)
             }
         }
     }

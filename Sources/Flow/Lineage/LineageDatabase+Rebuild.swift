@@ -12,67 +12,85 @@ public struct RebuiltDatabase: Hashable, Sendable {
     public let attempts: Int
     /// Lines that could not be read, as `run.jsonl:12`.
     public let unreadable: [String]
+    /// Records that are not what their links say, or that are missing before others.
+    public let doubts: [String]
     /// Where the database that was there before lies now; nil when there was none.
     public let old: URL?
 }
 
 extension LineageDatabase {
-    /// Makes the database of a cache again of the records that are written down beside it.
+    /// Makes the database of a cache again of the records that are written down beside it, and these anew with it.
     ///
-    /// What is lost: checkpoints of unfinished work, what files were hashed to, and leases. The old file is kept under
-    /// another name. No process may use the cache meanwhile.
+    /// The same records in the same order make the same chain. What is lost: checkpoints of unfinished work, small
+    /// pictures of videos that are gone, what files were hashed to, and leases. The old files are kept under
+    /// other names.
     ///
-    /// - Throws: `LineageError.absent` when nothing is written down.
+    /// - Throws: `LineageError.noRecords` when nothing is written down, `.inUse` while a run goes on.
     public static func rebuild(in cache: URL, at date: Date = Date()) throws -> RebuiltDatabase {
+        let files = FileManager.default
         let target = cache.appending(path: "lineage.sqlite")
-        let (lines, unreadable) = RecordFiles.readAll(in: cache)
+        if let old = try? LineageDatabase(in: cache, readOnly: true),
+            let runs = try? old.read({ try $0.runs(limit: 1000) }),
+            let run = runs.first(where: { $0.outcome == .running && $0.run.process.liveness != .dead })
+        {
+            throw LineageError.inUse(run: run.id)
+        }
+        let (written, unreadable) = RecordFiles.readAll(in: cache)
+        let lines = RecordFiles.committed(written)
         guard !lines.isEmpty else { throw LineageError.noRecords(path: RecordFiles(in: cache).folder) }
         // Made elsewhere first: an interrupted rebuild leaves all as it was.
         let workplace = cache.appending(path: "tmp/rebuild-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: workplace, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: workplace) }
-        var last: [String: RecordFiles.Line] = [:]
-        let ordered = lines.sorted { $0.sequence < $1.sequence }
-        for line in ordered { last["\(line.kind.rawValue) \(line.subject)"] = line }
-        do {
-            let fresh = try LineageDatabase(in: workplace)
-            try fresh.write("rebuild the database") { database in
-                // Attempts name runs, which are written down after them.
-                try database.execute(sql: "PRAGMA defer_foreign_keys = ON")
-                for line in ordered {
-                    let isLast = last["\(line.kind.rawValue) \(line.subject)"] == line
-                    if isLast { try database.insert(line.kind, line.record) }
-                }
-                try database.insertOpenRuns(ordered)
-                // The same records in the same order make the same chain.
-                for line in ordered { try database.chain(line) }
+        try files.createDirectory(at: workplace, withIntermediateDirectories: true)
+        defer { try? files.removeItem(at: workplace) }
+        let fresh = try LineageDatabase(in: workplace)
+        let (runs, attempts) = try fresh.write("rebuild the database") { database in
+            // Attempts name runs, which are written down after them.
+            try database.execute(sql: "PRAGMA defer_foreign_keys = ON")
+            for line in lines {
+                try database.insert(line.kind, line.subject, line.record)
+                try fresh.seal(line.kind, line.subject, in: database)
             }
-            try fresh.queue.close()
+            for run in try database.insertOpenRuns() { try fresh.seal(.run, run, in: database) }
+            return (
+                try Int.fetchOne(database, sql: "SELECT count(*) FROM runs") ?? 0,
+                try Int.fetchOne(database, sql: "SELECT count(*) FROM attempts") ?? 0
+            )
         }
+        try fresh.queue.close()
+        let suffix = "before-rebuild-\(RunID(at: date))"
         var old: URL?
-        if FileManager.default.fileExists(atPath: target.path(percentEncoded: false)) {
-            let stamp = RunID(at: date).text.prefix(15)
-            let kept = cache.appending(path: "lineage.sqlite.before-rebuild-\(stamp)")
-            try FileManager.default.moveItem(at: target, to: kept)
-            let log = URL(filePath: target.path(percentEncoded: false) + "-wal")
+        if files.fileExists(atPath: target.path(percentEncoded: false)) {
+            let kept = cache.appending(path: "lineage.sqlite.\(suffix)")
+            try files.moveItem(at: target, to: kept)
             // What is only in the log belongs to the file.
-            try? FileManager.default.moveItem(at: log, to: URL(filePath: kept.path(percentEncoded: false) + "-wal"))
+            try? files.moveItem(
+                at: cache.appending(path: "lineage.sqlite-wal"),
+                to: cache.appending(path: "lineage.sqlite.\(suffix)-wal"))
             old = kept
         }
-        for suffix in ["-wal", "-shm"] {
-            try? FileManager.default.removeItem(at: cache.appending(path: "lineage.sqlite\(suffix)"))
+        for file in ["lineage.sqlite-wal", "lineage.sqlite-shm"] {
+            try? files.removeItem(at: cache.appending(path: file))
         }
-        try FileManager.default.moveItem(at: workplace.appending(path: "lineage.sqlite"), to: target)
+        try files.moveItem(at: workplace.appending(path: "lineage.sqlite"), to: target)
+        try files.moveItem(at: cache.appending(path: "records"), to: cache.appending(path: "records.\(suffix)"))
+        try files.moveItem(at: workplace.appending(path: "records"), to: cache.appending(path: "records"))
         return RebuiltDatabase(
-            records: lines.count, runs: last.values.count { $0.kind == .run },
-            attempts: last.values.count { $0.kind == .attempt }, unreadable: unreadable, old: old)
+            records: lines.count, runs: runs, attempts: attempts, unreadable: unreadable,
+            doubts: try RecordFiles.doubts(lines), old: old)
     }
 }
 
 extension Database {
-    /// Inserts a record as `LineageReader.record` gives it.
-    fileprivate func insert(_ kind: RecordKind, _ record: Value) throws {
-        guard case .map(let fields) = record else { return }
+    /// Inserts a record as `LineageReader.record` gives it; nothing stands for something that was taken away.
+    fileprivate func insert(_ kind: RecordKind, _ subject: String, _ record: Value) throws {
+        guard case .map(let fields) = record else {
+            let table = [RecordKind.pin: "pins", .revocation: "revocations"][kind]
+            let parts = subject.split(separator: " ", maxSplits: 1).map(String.init)
+            if let table, parts.count == 2 {
+                try run("DELETE FROM \(table) WHERE kind = ? AND target = ?", [parts[0], parts[1]])
+            }
+            return
+        }
         switch kind {
         case .artifact:
             guard let value = fields["manifest"] else { return }
@@ -102,13 +120,15 @@ extension Database {
             for case .map(var output) in fields["outputs"]?.list ?? [] {
                 output["attempt"] = fields["id"]
                 if let manifest = output.removeValue(forKey: "manifest") {
-                    try insert(.artifact, .map(["manifest": manifest, "recorded": fields["ended"] ?? .int(0)]))
+                    try insert(.artifact, "", .map(["manifest": manifest, "recorded": fields["ended"] ?? .int(0)]))
                 }
                 try insert(output, into: "attempt_outputs")
             }
         case .revocation: try insert(fields, into: "revocations")
         case .eviction: try insert(fields, into: "evictions")
         case .pin: try insert(fields, into: "pins")
+        case .delivery: try insert(fields, into: "deliveries")
+        case .fingerprint: try insert(fields, into: "fingerprints")
         }
     }
 
@@ -135,30 +155,26 @@ extension Database {
                 """, arguments: StatementArguments(values))
     }
 
-    /// Runs of which only attempts were written down, because the process died or still goes on: they never ended.
-    fileprivate func insertOpenRuns(_ lines: [RecordFiles.Line]) throws {
-        for run in try rows("SELECT DISTINCT run FROM attempts WHERE run NOT IN (SELECT id FROM runs)") {
-            let id: String = run["run"]
-            let first = try row("SELECT min(started) AS started FROM attempts WHERE run = ?", [id])
+    /// Runs of which only attempts were written down, because the process died: they never ended.
+    ///
+    /// - Returns: Their names.
+    fileprivate func insertOpenRuns() throws -> [String] {
+        let open = try rows(
+            """
+            SELECT run, min(started) AS started FROM attempts WHERE run NOT IN (SELECT id FROM runs) GROUP BY run
+            ORDER BY run
+            """)
+        return try open.map { row in
+            let id: String = row["run"]
+            let started: Int = row["started"]
             try insert(
                 [
                     "id": .string(id), "pipeline": .string(""), "file": .string(""), "text": .string(""),
                     "command_line": .string("[]"), "tool_version": .string(""), "host": .string(""),
                     "boot": .string(""), "space": .string(""), "pid": .int(0), "process_started": .int(0),
-                    "started": .int(first?["started"] ?? 0), "outcome": .string("abandoned"),
+                    "started": .int(started), "ended": .int(started), "outcome": .string("abandoned"),
                 ], into: "runs")
+            return id
         }
-    }
-
-    /// Puts a line at the end of the chain, as it was when it was written.
-    fileprivate func chain(_ line: RecordFiles.Line) throws {
-        let last = try row("SELECT sequence, digest FROM chain ORDER BY sequence DESC LIMIT 1")
-        let sequence = (last?["sequence"] ?? 0) + 1
-        let previous = try last?.digest("digest") ?? ChainLink.start
-        let digest = try ChainLink.digest(
-            sequence, line.kind.rawValue, line.subject, content: line.content, previous: previous)
-        try run(
-            "INSERT INTO chain (sequence, kind, subject, content, previous, digest) VALUES (?, ?, ?, ?, ?, ?)",
-            [sequence, line.kind.rawValue, line.subject, line.content.hex, previous.hex, digest.hex])
     }
 }

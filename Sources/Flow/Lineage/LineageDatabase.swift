@@ -28,10 +28,12 @@ public struct LineageDatabase: Sendable {
         let path = file.path(percentEncoded: false)
         let records = RecordFiles(in: cache)
         files = readOnly ? nil : records
+        // In this order: another process may make both at this moment, the database first.
+        let hasRecords = !records.isEmpty
         let size = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
         if size ?? 0 == 0 {
             // An empty one would say that nothing was ever done.
-            guard records.isEmpty else { throw LineageError.lost(path: path) }
+            guard !hasRecords else { throw LineageError.lost(path: path) }
             if readOnly, size == nil { throw LineageError.absent(path: path) }
         }
         if !readOnly {
@@ -51,9 +53,10 @@ public struct LineageDatabase: Sendable {
         }
         do {
             queue = try Self.open(path, configuration)
-            let version = try Self.migrate(queue, to: schema, path: path, readOnly: readOnly)
-            if (1..<Schema.chained).contains(version), schema.version >= Schema.chained {
-                try write("chain the records") { try sealMissing(in: $0) }
+            try Self.migrate(queue, to: schema, path: path, readOnly: readOnly)
+            if !readOnly, schema.version >= Schema.chained {
+                let isSealed = try read { try $0.database.row("SELECT 1 FROM counters WHERE name = 'sealed'") } != nil
+                if !isSealed { try write("chain the records") { try sealMissing(in: $0) } }
             }
         } catch {
             throw Self.translate(error, path: path, "open the database")
@@ -74,7 +77,7 @@ public struct LineageDatabase: Sendable {
         let path = file.path(percentEncoded: false)
         do {
             queue = try DatabaseQueue()
-            _ = try Self.migrate(queue, to: .current, path: path, readOnly: false)
+            try Self.migrate(queue, to: .current, path: path, readOnly: false)
         } catch {
             throw Self.translate(error, path: path, "stand in for the database")
         }
@@ -128,10 +131,7 @@ public struct LineageDatabase: Sendable {
         return "\(url.absoluteString)?immutable=1"
     }
 
-    /// Brings a database to a version, and returns that from which it came.
-    private static func migrate(
-        _ queue: DatabaseQueue, to schema: Schema, path: String, readOnly: Bool
-    ) throws -> Int {
+    private static func migrate(_ queue: DatabaseQueue, to schema: Schema, path: String, readOnly: Bool) throws {
         func version(_ database: Database) throws -> Int {
             let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
             guard version <= schema.version else {
@@ -144,9 +144,8 @@ public struct LineageDatabase: Sendable {
             }
             return version
         }
-        let found = try queue.read(version)
-        var reached = found
-        guard reached < schema.version else { return found }
+        var reached = try queue.read(version)
+        guard reached < schema.version else { return }
         guard !readOnly else {
             throw LineageError.corrupt(path: path, reason: "it is of an older version; run the tool once with writing")
         }
@@ -161,7 +160,6 @@ public struct LineageDatabase: Sendable {
                 return now + 1
             }
         }
-        return found
     }
 
     /// Runs queries on one snapshot of the database.

@@ -8,6 +8,8 @@ public enum LineageError: Error, Hashable, Sendable, CustomStringConvertible {
     case lost(path: String)
     /// There are no records to make a database of.
     case noRecords(path: String)
+    /// A run goes on with it.
+    case inUse(run: RunID)
     /// A newer tool wrote it.
     case newer(path: String, version: Int, known: Int)
     /// It is not a database, or its pages are damaged.
@@ -40,6 +42,7 @@ public enum LineageError: Error, Hashable, Sendable, CustomStringConvertible {
                 + "again of these"
         case .noRecords(let path):
             "there is nothing in \(path) to make a database of; `motrans run FILE` begins a new one"
+        case .inUse(let run): "run \(run) goes on with this cache; wait for it, or end it, and try again"
         case .newer(let path, let version, let known):
             "the lineage database \(path) has version \(version), and this tool knows versions up to \(known); "
                 + "use the newer tool, or another cache"

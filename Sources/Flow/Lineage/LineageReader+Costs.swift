@@ -1,3 +1,4 @@
+public import Artifacts
 import GRDB
 
 /// What an attempt took.
@@ -11,6 +12,15 @@ public struct AttemptCost: Hashable, Sendable {
 }
 
 extension LineageReader {
+    /// What the latest attempt with a key that succeeded took; nil when there is none.
+    public func cost(ofKey key: Digest) throws -> AttemptCost? {
+        try cost(
+            """
+            SELECT a.wall_seconds AS seconds, a.peak_memory AS memory, \(Self.outputBytes) AS bytes
+            FROM attempts AS a WHERE a.key = ? AND a.outcome = 'succeeded' ORDER BY a.id DESC LIMIT 1
+            """, [key.hex])
+    }
+
     /// What the latest attempt at a step that succeeded took; nil when there is none.
     public func cost(ofStep step: String, pipeline: String) throws -> AttemptCost? {
         try cost(

@@ -54,10 +54,15 @@ extension LineageReader {
 
     /// Runs, the latest first.
     public func runs(pipeline: String? = nil, limit: Int = 100) throws -> [RunRecord] {
-        try database.rows(
-            "SELECT * FROM runs WHERE ? IS NULL OR pipeline = ? ORDER BY started DESC, id DESC LIMIT ?",
-            [pipeline, pipeline, limit]
-        ).map(run)
+        // Two statements, so that the first has its index.
+        let rows =
+            if let pipeline {
+                try database.rows(
+                    "SELECT * FROM runs WHERE pipeline = ? ORDER BY started DESC, id DESC LIMIT ?", [pipeline, limit])
+            } else {
+                try database.rows("SELECT * FROM runs ORDER BY started DESC, id DESC LIMIT ?", [limit])
+            }
+        return try rows.map(run)
     }
 
     /// One run.

@@ -31,6 +31,17 @@ extension LineageReader {
             return try plain(
                 "SELECT CAST(id AS TEXT) AS id, digest, bytes, reason, date FROM evictions WHERE id = ?", [Int(subject)]
             )
+        case .delivery:
+            let names = subject.split(separator: " ", maxSplits: 2).map(String.init)
+            guard names.count == 3 else { return nil }
+            return try plain(
+                "SELECT digest, artifact, path, run, date FROM deliveries WHERE digest = ? AND artifact = ? AND path = ?",
+                [names[0], names[1], names[2]])
+        case .fingerprint:
+            guard parts.count == 2 else { return nil }
+            return try plain(
+                "SELECT artifact, path, packets, frames FROM fingerprints WHERE artifact = ? AND path = ?",
+                [parts[0], parts[1]])
         case .pin:
             guard parts.count == 2 else { return nil }
             return try plain(
@@ -64,16 +75,19 @@ extension LineageReader {
             case .map(var attempt)? = try plain(
                 "SELECT \(Self.attemptColumns) FROM attempts WHERE id = ?", [id])
         else { return nil }
-        for (name, table) in [
-            ("inputs", "SELECT port, position, artifact, kind FROM attempt_inputs"),
-            ("models", "SELECT part, digest, path FROM attempt_models"),
-            ("went_on", "SELECT part, done, artifact, writer FROM attempt_checkpoints"),
+        for (name, query, order) in [
+            ("inputs", "SELECT port, position, artifact, kind FROM attempt_inputs", "port, position"),
+            ("models", "SELECT part, digest, path FROM attempt_models", "part"),
+            ("went_on", "SELECT part, done, artifact, writer FROM attempt_checkpoints", "part"),
         ] {
-            attempt[name] = .list(try database.rows("\(table) WHERE attempt = ?", [id]).map(Self.value))
+            attempt[name] = .list(
+                try database.rows("\(query) WHERE attempt = ? ORDER BY \(order)", [id]).map(Self.value))
         }
         attempt["outputs"] = .list(
             try database.rows(
-                "SELECT port, position, artifact, kind FROM attempt_outputs WHERE attempt = ?", [id]
+                """
+                SELECT port, position, artifact, kind FROM attempt_outputs WHERE attempt = ? ORDER BY port, position
+                """, [id]
             ).map { row in
                 guard case .map(var use) = Self.value(row),
                     let artifact = try artifact(row.digest("artifact"))

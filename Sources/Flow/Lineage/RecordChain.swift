@@ -18,6 +18,10 @@ public enum RecordKind: String, Hashable, Sendable, CaseIterable {
     case eviction
     /// Something that is kept whatever gc does, or not any more.
     case pin
+    /// A file that was handed out.
+    case delivery
+    /// What tells a video from others.
+    case fingerprint
 }
 
 /// A link of the chain: each names the one before it by digest, so that none can be changed, left out or moved without
@@ -71,24 +75,28 @@ extension LineageDatabase {
             "INSERT INTO chain (sequence, kind, subject, content, previous, digest) VALUES (?, ?, ?, ?, ?, ?)",
             [sequence, kind.rawValue, subject, content.hex, previous.hex, digest.hex])
         let line = Value.map([
-            "chain": .string(digest.hex), "content": record, "kind": .string(kind.rawValue), "sequence": .int(sequence),
-            "subject": .string(subject),
+            "chain": .string(digest.hex), "content": record, "kind": .string(kind.rawValue),
+            "previous": .string(previous.hex), "sequence": .int(sequence), "subject": .string(subject),
         ])
         files?.add(try line.databaseText(of: "\(kind.rawValue) \(subject)"), to: Self.fileName(kind, subject, record))
     }
 
-    /// Where a record is written down beside the database: those of a run in one file, which only that run writes.
+    /// Where a record is written down beside the database: those of a run in one file.
     private static func fileName(_ kind: RecordKind, _ subject: String, _ record: Value) -> String {
         switch kind {
         case .run: "\(subject).jsonl"
         case .attempt: "\(record["run"]?.string ?? "attempts").jsonl"
         case .artifact, .source: "sources.jsonl"
         case .revocation, .eviction, .pin: "marks.jsonl"
+        case .delivery, .fingerprint: "videos.jsonl"
         }
     }
 
-    /// Puts all records that are in no chain yet into it: of a database from before there was one.
+    /// Puts all records that are in no chain yet into it, once: of a database from before there was one.
+    ///
+    /// A mark says that it was done, not the version: a process may die between the two.
     func sealMissing(in database: Database) throws {
+        try database.run("INSERT OR IGNORE INTO counters (name, value) VALUES ('sealed', 1)")
         let reader = LineageReader(database: database)
         for kind in RecordKind.allCases {
             let known = Set(
@@ -143,6 +151,9 @@ extension LineageReader {
             case .revocation: "SELECT kind || ' ' || target AS subject FROM revocations ORDER BY date"
             case .eviction: "SELECT CAST(id AS TEXT) AS subject FROM evictions ORDER BY id"
             case .pin: "SELECT kind || ' ' || target AS subject FROM pins ORDER BY date"
+            case .delivery:
+                "SELECT digest || ' ' || artifact || ' ' || path AS subject FROM deliveries ORDER BY date, digest"
+            case .fingerprint: "SELECT artifact || ' ' || path AS subject FROM fingerprints ORDER BY artifact, path"
             }
         return try database.rows(query).map { $0["subject"] }
     }

@@ -14,6 +14,10 @@ final class RecordFiles: Sendable {
     /// The folder in the cache.
     let folder: String
     private let waiting = Mutex<[(file: String, line: String)]>([])
+    /// Files with lines that are not on the disk yet for certain.
+    ///
+    /// Sources from the start: a process that only asked may have written them.
+    private let unsynced = Mutex<Set<String>>(["sources.jsonl"])
 
     init(in cache: URL) { folder = cache.appending(path: "records").path(percentEncoded: false) }
 
@@ -35,15 +39,33 @@ final class RecordFiles: Sendable {
             return waiting
         }
         guard !lines.isEmpty else { return }
-        if mkdir(folder, 0o777) != 0, errno != EEXIST {
+        if mkdir(folder, 0o777) == 0 {
+            try sync(URL(filePath: folder).deletingLastPathComponent().path(percentEncoded: false))
+        } else if errno != EEXIST {
             throw .database(path: folder, operation: "make the folder", reason: String(cString: strerror(errno)))
         }
         for (file, group) in Dictionary(grouping: lines, by: \.file).sorted(by: { $0.key < $1.key }) {
-            try append(group.map { $0.line + "\n" }.joined(), to: "\(folder)/\(file)", durably: durably)
+            try append(group.map { $0.line + "\n" }.joined(), to: "\(folder)/\(file)")
+            unsynced.withLock { _ = $0.insert(file) }
+        }
+        guard durably else { return }
+        for file in unsynced.withLock({ $0 }) {
+            try sync("\(folder)/\(file)")
+            unsynced.withLock { _ = $0.remove(file) }
         }
     }
 
-    private func append(_ text: String, to path: String, durably: Bool) throws(LineageError) {
+    /// Waits until a file, or a folder's names, are on the disk; nothing when it is not there.
+    private func sync(_ path: String) throws(LineageError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 || errno != ENOENT else { return }
+        defer { close(descriptor) }
+        guard descriptor >= 0, fsync(descriptor) == 0 else {
+            throw .database(path: path, operation: "write down a record", reason: String(cString: strerror(errno)))
+        }
+    }
+
+    private func append(_ text: String, to path: String) throws(LineageError) {
         func fail(_ number: Int32) -> LineageError {
             number == ENOSPC || number == EDQUOT
                 ? .full(path: path)
@@ -67,13 +89,8 @@ final class RecordFiles: Sendable {
             }
             bytes = bytes.dropFirst(count)
         }
-        guard durably else { return }
-        guard fsync(descriptor) == 0 else { throw fail(errno) }
-        guard size == 0 else { return }
-        let parent = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard parent >= 0 else { throw fail(errno) }
-        defer { close(parent) }
-        guard fsync(parent) == 0 else { throw fail(errno) }
+        // A new file's name is not there for certain before its folder is synced.
+        if size == 0 { try sync(folder) }
     }
 }
 
@@ -89,10 +106,44 @@ extension RecordFiles {
         let record: Value
         /// The digest of the record's text.
         let content: Digest
+        /// The digest of its link, and of the one before.
+        let link: Digest
+        let previous: Digest
     }
 
-    /// All records that can be read.
-    static func read(in cache: URL) -> [Line] { readAll(in: cache).lines }
+    /// Of lines, those that were committed, in the order of the chain.
+    ///
+    /// Of several with one number, one was: that on which the next was built. The others are of transactions that failed.
+    static func committed(_ lines: [Line]) -> [Line] {
+        var wanted: Digest?
+        var chosen: [Line] = []
+        let groups = Dictionary(grouping: lines, by: \.sequence)
+        for number in groups.keys.sorted(by: >) {
+            let group = groups[number] ?? []
+            guard let line = group.first(where: { $0.link == wanted }) ?? group.last else { continue }
+            chosen.append(line)
+            wanted = line.previous
+        }
+        return chosen.reversed()
+    }
+
+    /// What is wrong with lines in the order of the chain: changed ones, and gaps.
+    static func doubts(_ lines: [Line]) throws -> [String] {
+        var doubts: [String] = []
+        var (sequence, previous) = (0, ChainLink.start)
+        for line in lines {
+            let name = "\(line.kind.rawValue) \(line.subject) (\(line.file):\(line.number))"
+            let gone = line.sequence - sequence - 1
+            if gone > 0 {
+                doubts.append("\(gone) \(gone == 1 ? "record is" : "records are") missing before \(name)")
+            } else if line.previous != previous {
+                doubts.append("\(name) does not follow from the record before it")
+            }
+            if try !line.isIntact { doubts.append("\(name) was changed after it was written down") }
+            (sequence, previous) = (line.sequence, line.link)
+        }
+        return doubts
+    }
 
     /// All records, and the lines that cannot be read, as `run.jsonl:12`.
     static func readAll(in cache: URL) -> (lines: [Line], unreadable: [String]) {
@@ -123,10 +174,19 @@ extension RecordFiles.Line {
     init?(_ text: String, file: String, number: Int) {
         guard let value = try? Value(canonicalText: text), let sequence = value["sequence"]?.int,
             let kind = value["kind"]?.string.flatMap(RecordKind.init), let subject = value["subject"]?.string,
-            let record = value["content"], let content = try? record.canonicalText()
+            let record = value["content"], let content = try? record.canonicalText(),
+            let link = value["chain"]?.string.flatMap(Digest.init(hex:)),
+            let previous = value["previous"]?.string.flatMap(Digest.init(hex:))
         else { return nil }
         self.init(
             file: file, number: number, sequence: sequence, kind: kind, subject: subject, record: record,
-            content: Digest(of: content))
+            content: Digest(of: content), link: link, previous: previous)
+    }
+
+    /// Whether the link is that of these words.
+    var isIntact: Bool {
+        get throws {
+            try ChainLink.digest(sequence, kind.rawValue, subject, content: content, previous: previous) == link
+        }
     }
 }

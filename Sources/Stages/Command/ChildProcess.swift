@@ -43,7 +43,11 @@ struct ChildProcess {
             Orphans.end(carrying: marks)
             lifeline.closeWriting()
         }
+        Orphans.awaited.withLock { _ = $0.insert(group) }
+        defer { Orphans.awaited.withLock { _ = $0.remove(group) } }
         let program = try spawn(arguments, input: nil, output: written.writing, group: group, searches: true)
+        Orphans.awaited.withLock { _ = $0.insert(program) }
+        defer { Orphans.awaited.withLock { _ = $0.remove(program) } }
         written.closeWriting()
         do {
             let end = try watch(program, written, output: output, checkCancellation: checkCancellation)

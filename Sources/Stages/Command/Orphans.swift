@@ -10,6 +10,8 @@ public enum Orphans {
     /// How long killed processes may take to go, in milliseconds.
     private static let grace = 5000
     private static let areAdopted = Mutex(false)
+    /// Children that somebody here started and waits for: their ends are not to be taken away.
+    static let awaited = Mutex<Set<pid_t>>([])
 
     /// Makes orphaned descendants children of this process (`PR_SET_CHILD_SUBREAPER`); without it, daemons escape.
     ///
@@ -41,9 +43,14 @@ public enum Orphans {
         // What one leaves behind when it dies is adopted in its turn.
         for _ in 0..<100 where hasChildren {
             let children = adopted()
-            // A dead one carries nothing. In another session it cannot be a child that somebody here started and awaits.
-            for child in children where child.isDead && child.session != getsid(0) { reap(child.pid) }
-            let found = children.filter { child in !child.isDead && paths.contains { carries(child.pid, $0) } }
+            let awaited = awaited.withLock { $0 }
+            // A dead one carries nothing.
+            for child in children where child.isDead && !awaited.contains(child.pid) && child.session != getsid(0) {
+                reap(child.pid)
+            }
+            let found = children.filter { child in
+                !child.isDead && !awaited.contains(child.pid) && paths.contains { carries(child.pid, $0) }
+            }
             if found.isEmpty { return }
             for child in found {
                 kill(child.pid, SIGKILL)

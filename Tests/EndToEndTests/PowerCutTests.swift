@@ -80,6 +80,8 @@ struct PowerCutTests {
         let again = try motrans("run", "p.yaml", "--json")
         #expect(again.status == 0, "\(what): \(again.errors)")
         #expect(try again.status != 0 || DemoShape.outputs(of: again) == DemoShape.wanted, "\(what): other bytes")
+        let chain = try motrans("verify", "--chain")
+        #expect(chain.status == 0, "\(what): \(chain.output)")
         let left = try FileManager.default.contentsOfDirectory(atPath: cache.appending(path: "tmp").path)
         #expect(left == [], "\(what)")
     }

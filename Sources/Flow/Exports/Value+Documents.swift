@@ -54,7 +54,7 @@ extension AttemptRecord {
 extension RunAccount {
     /// The last component of a path.
     ///
-    /// Documents go to others: they name files, and never the folders of whoever made them.
+    /// Documents go to others: they name files without their folders. What the user wrote stays as it is.
     static func fileName(_ path: String) -> String { String(path.split(separator: "/").last ?? Substring(path)) }
 
     /// What a file of the user's is called.

@@ -171,6 +171,7 @@ struct ChainTests {
         try cache.database().pin(Pin(.artifact(Digest(of: "really")), date: epoch))
         let check = try cache.database().checkChain()
         #expect(check.findings == [])
+        #expect(check.notes.count == 1 && check.notes[0].hasSuffix("and did not stay"))
         let rebuilt = try LineageDatabase.rebuild(in: cache.url)
         #expect(rebuilt.doubts == [] && rebuilt.records == 9)
         #expect(try cache.database().read { try $0.pins() }.count == 2)

@@ -105,6 +105,7 @@ extension VerifyCommand {
                 JSON.document([
                     ("whole", .bool(check.findings.isEmpty)), ("records", .int(check.links)),
                     ("head", .string(check.head.hex)), ("findings", .list(findings)),
+                    ("notes", .list(check.notes.map(Value.string))),
                 ]))
         } else {
             for finding in check.findings { console.result("\(finding.kind.rawValue): \(finding.message)") }
@@ -112,6 +113,12 @@ extension VerifyCommand {
                 "\(check.links) records in the chain: "
                     + (check.findings.isEmpty ? "whole" : "not as they were written"))
             console.result("head \(check.head.hex)")
+            if !check.notes.isEmpty {
+                console.result(
+                    "\(check.notes.count) more were undone by a crash or a power cut, unless somebody cut off the end of the "
+                        + "chain (--head tells, if you kept one):")
+                for note in check.notes { console.result("  \(note)") }
+            }
         }
         guard check.findings.isEmpty else { throw ExitCode(ExitStatus.integrity.rawValue) }
     }

@@ -32,6 +32,10 @@ public struct ChainCheck: Sendable {
     public let head: Digest
     /// All that is wrong, in the order of the chain.
     public let findings: [Finding]
+    /// What was written down and is in no link, though the chain went on.
+    ///
+    /// A crash or a power cut undid it, unless somebody cut off the end of the chain: a head that was kept tells which.
+    public let notes: [String]
 }
 
 extension LineageDatabase {
@@ -70,13 +74,14 @@ extension LineageDatabase {
                         .init(kind: .added, message: "\(kind.rawValue) \(subject) is in no link of the chain"))
                 }
             }
-            findings += try Self.compare(written, with: links, reader)
+            var notes: [String] = []
+            findings += try Self.compare(written, with: links, reader, &notes)
             let head = links.last?.digest ?? ChainLink.start
             if let known, !links.contains(where: { $0.digest == known }) {
                 findings.append(
                     .init(kind: .dropped, message: "the head \(known.short)… that you kept is no link of this chain"))
             }
-            return ChainCheck(links: links.count, head: head, findings: findings)
+            return ChainCheck(links: links.count, head: head, findings: findings, notes: notes)
         }
     }
 
@@ -120,17 +125,20 @@ extension LineageDatabase {
     }
 
     private static func compare(
-        _ written: [RecordFiles.Line], with links: [ChainLink], _ reader: LineageReader
+        _ written: [RecordFiles.Line], with links: [ChainLink], _ reader: LineageReader, _ notes: inout [String]
     ) throws -> [ChainCheck.Finding] {
-        // The last word on each thing counts. What no link has, and what nothing was built on, is of a transaction that
-        // failed, when another took its number.
+        // The last word on each thing counts. A line that no link has, and whose number another link took, is of a
+        // transaction that a crash or a power cut undid; or somebody cut off the end of the chain before it grew again.
         let known = Set(links.map(\.digest))
-        let built = Set(written.map(\.previous))
         let taken = Set(links.map(\.sequence))
         var lines: [String: RecordFiles.Line] = [:]
         for line in written.sorted(by: { $0.sequence < $1.sequence }) {
-            let isOfChain = known.contains(line.link) || built.contains(line.link) || !taken.contains(line.sequence)
-            if isOfChain { lines["\(line.kind.rawValue) \(line.subject)"] = line }
+            let name = "\(line.kind.rawValue) \(line.subject)"
+            if known.contains(line.link) || !taken.contains(line.sequence) {
+                lines[name] = line
+            } else {
+                notes.append("\(name) was written down (records/\(line.file):\(line.number)) and did not stay")
+            }
         }
         var last: [String: ChainLink] = [:]
         for link in links { last["\(link.kind.rawValue) \(link.subject)"] = link }

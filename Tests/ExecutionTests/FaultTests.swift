@@ -251,6 +251,34 @@ struct FaultTests {
         #expect(try bench.text(of: report.output("leaf")) == bench.text(of: first.output("leaf")))
     }
 
+    @Test("a hit is told when it is spared already: a collection in the same moment leaves it alone")
+    func hitOfTheMoment() async throws {
+        let steps: [PlannedStep] = [
+            .step("a", "heavy", text: "a"), .step("b", text: "b", after: ["a"]),
+            .step("last", text: "l", after: ["b"]),
+        ]
+        bench.setBody(of: "heavy") { context, _ in
+            try "x".write(to: context.output("out").file("x"), atomically: true, encoding: .utf8)
+        }
+        try await bench.run(steps)
+        var changed = steps
+        changed[0] = .step("a", "heavy", text: "A")
+        changed[2] = .step("last", text: "L", after: ["b"])
+        let events = Events()
+        let engine = bench.engine()
+        let report = try await engine.run(Workbench.plan(changed), RunRequest(jobs: 2)) { event in
+            events.add(event)
+            guard case .hit(let step, _, _) = event, step.name == "b" else { return }
+            do {
+                try engine.collect(engine.planCollection(CollectionPolicy(keepRuns: 0)))
+            } catch {
+                Issue.record(error)
+            }
+        }
+        #expect(report.summary == ["a: done", "b: hit", "last: done"])
+        #expect(!events.all.contains { if case .recomputing = $0 { true } else { false } })
+    }
+
     @Test("a collection that was planned before a run began spares what that run has found since")
     func latePlan() async throws {
         try await bench.run(steps("c"))

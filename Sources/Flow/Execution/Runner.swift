@@ -38,8 +38,8 @@ struct Runner {
     private var outputs: [StepID: [String: Digest]] = [:]
     private var results: [NodeID: RunReport.Step] = [:]
     private var decisions: [NodeID: RunStep] = [:]
-    /// Hits that are not written down yet.
-    private var newHits: [RunStep] = []
+    /// The results that lineage knows this run to use: gc spares them.
+    private var named: [NodeID: AttemptID]
     private var keys: [NodeID: StepKey] = [:]
     private var causes: [NodeID: Cause] = [:]
     /// Steps at work, or queued, by key: a second step with the same key waits for the first.
@@ -69,6 +69,10 @@ struct Runner {
         self.request = request
         self.cancellation = cancellation
         self.report = report
+        named = Dictionary(
+            uniqueKeysWithValues: forecast.steps.enumerated().compactMap { index, step in
+                step.attempt.map { (NodeID(index: index), $0) }
+            })
         let jobs = max(1, request.jobs)
         executor = ComputeExecutor(threads: jobs + 1)
         state = RunState(
@@ -97,7 +101,6 @@ struct Runner {
                     if cancellation.isSet { state.stop() }
                     repeat {
                         while let id = state.nextReady() { try lookUp(id) }
-                        try recordHits()
                         while let id = state.start() { try start(id, in: &group) }
                     } while state.hasReady
                     guard !state.isFinished, let completion = try await group.next() else { break }
@@ -149,10 +152,7 @@ struct Runner {
             if let cause = mustRun.removeValue(forKey: id) {
                 Planner.Judgement.run(cause)
             } else {
-                try engine.lineage.read { reader in
-                    try (computed.contains(key.digest) ? planner.unforced : planner)
-                        .judge(step, key, engine.history(of: pipeline, reader))
-                }
+                try judge(id, key)
             }
         switch judgement {
         case .hit(let attempt, let known):
@@ -161,10 +161,8 @@ struct Runner {
             // A step that was recomputed for another keeps its own story.
             if decisions[id] == nil {
                 end(id, .hit)
-                let decision = RunStep(
+                decisions[id] = RunStep(
                     step: step.id.description, stage: step.stage.name, decision: .hit, attempt: attempt)
-                decisions[id] = decision
-                newHits.append(decision)
                 report(.hit(step.id, key: key.digest, outputs: known))
             }
             _ = state.finish(id, succeeded: true)
@@ -176,10 +174,21 @@ struct Runner {
         }
     }
 
-    /// Writes hits down while the run goes on, so that gc spares from now on what they gave.
-    private mutating func recordHits() throws {
-        try engine.lineage.record(newHits, in: run)
-        newHits = []
+    /// Whether a step is a hit, which lineage then knows this run to use.
+    ///
+    /// Named first and then judged: from the naming on gc spares it, and what gc took before is seen to be gone.
+    private mutating func judge(_ id: NodeID, _ key: StepKey) throws -> Planner.Judgement {
+        let step = step(id)
+        while true {
+            let judgement = try engine.lineage.read { reader in
+                try (computed.contains(key.digest) ? planner.unforced : planner)
+                    .judge(step, key, engine.history(of: pipeline, reader))
+            }
+            guard case .hit(let attempt, _) = judgement, named[id] != attempt else { return judgement }
+            let hit = RunStep(step: step.id.description, stage: step.stage.name, decision: .hit, attempt: attempt)
+            try engine.lineage.record([hit], in: run)
+            named[id] = attempt
+        }
     }
 
     // MARK: A step at work

@@ -15,6 +15,12 @@ struct JSONSchema {
     /// All that a document is not, each with its place; empty for a valid one.
     func problems(of text: String) throws -> [String] { try problems(Value(canonicalText: text), root, "$") }
 
+    /// The same of a document that was read already.
+    func problems(ofObject document: Any) throws -> [String] {
+        let data = try JSONSerialization.data(withJSONObject: document)
+        return try problems(of: String(decoding: data, as: UTF8.self))
+    }
+
     private struct UnknownWord: Error {
         let word: String
     }

@@ -44,7 +44,7 @@ struct WhoMadeThisTests {
         let recipe = try #require(
             try JSONSerialization.jsonObject(with: Data(synopsis.utf8)) as? [String: Any])
         #expect(recipe["motrans-recipe"] as? Int == 1)
-        try Schema("recipe").validate(recipe)
+        #expect(try JSONSchema("docs/schemas/recipe.json").problems(ofObject: recipe) == [])
         let pipeline = try #require(recipe["pipeline"] as? [String: Any])
         #expect(pipeline["text"] as? String == TurnBox.pipeline)
         // Nothing of this machine travels along.
@@ -127,6 +127,25 @@ struct WhoMadeThisTests {
         #expect(match["certainty"] as? String == "unsure", "\(match)")
     }
 
+    @Test("what is in the store and cannot be read is told, and the rest is answered")
+    func damaged() throws {
+        let workspace = try Workspace(copyOf: TurnBox.done)
+        #expect(try workspace.motrans("get", "scores", "--pipeline", "p.yaml", "--to", "got").status == 0)
+        let digest = try workspace.run(
+            URL(filePath: "/usr/bin/sha256sum"), [workspace.folder.appending(path: "got/scores.json").path]
+        ).output.prefix(64)
+        let object = workspace.folder.appending(path: "cache/objects/\(digest.prefix(2))/\(digest.dropFirst(2)).zst")
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: object.path)
+        try Data("nonsense".utf8).write(to: object)
+        let told = try workspace.motrans("lineage", TurnBox.robot)
+        #expect(told.status == 0 && told.output.contains("clip.mp4"))
+        #expect(told.errors.hasPrefix("scores.json of artifact "), "\(told.errors)")
+        #expect(told.errors.contains("cannot be read: object \(digest) is damaged"), "\(told.errors)")
+        let elsewhere = try workspace.motrans("lineage", "clip.mp4", "--cache", "nowhere")
+        #expect(elsewhere.status == 3)
+        #expect(elsewhere.errors.contains("`motrans init --from clip.mp4` reads without one"), "\(elsewhere.errors)")
+    }
+
     @Test("a video whose bytes are gone from the store is still known by its frames and its words")
     func afterEviction() throws {
         let workspace = try delivered()
@@ -173,7 +192,7 @@ struct WhoMadeThisTests {
         #expect(try workspace.motrans("get", TurnBox.cat, "--pipeline", "p.yaml", "--to", "out").status == 0)
 
         let document = try workspace.motrans("lineage", "out/seed-1.mp4", "--json").document()
-        try Schema("lineage").validate(document)
+        #expect(try JSONSchema("docs/schemas/lineage.json").problems(ofObject: document) == [])
         let steps = try #require(document["steps"] as? [[String: Any]])
         #expect(steps.compactMap { $0["step"] as? String }.last == TurnBox.cat)
         let motion = try #require(steps.first { $0["step"] as? String == "motion" })
@@ -249,7 +268,7 @@ struct WhoMadeThisTests {
         let text = try workspace.motrans("lineage", "other name.mov", "--down")
         #expect(text.status == 0 && text.output.contains("artifacts came from it"), "\(text)")
         let document = try workspace.motrans("lineage", "other name.mov", "--down", "--json").document()
-        try Schema("lineage").validate(document)
+        #expect(try JSONSchema("docs/schemas/lineage.json").problems(ofObject: document) == [])
         let groups = try #require(document["groups"] as? [[String: Any]])
         #expect(
             groups.compactMap { $0["name"] as? String }

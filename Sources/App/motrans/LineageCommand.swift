@@ -39,6 +39,12 @@ struct LineageCommand: ParsableCommand {
     }
 
     func run() throws {
+        guard cache.isThere else {
+            throw CommandFailure(
+                status: .notFound, message: "there is no store at \(cache.folder.relativePath)",
+                help: "`--cache DIR` names the one that made it; what a video says of itself, "
+                    + "`motrans init --from \(subject)` reads without one")
+        }
         let engine = try cache.existingEngine()
         var known: LineageFacts?
         let answer = try engine.lineageAnswer(of: subject, down ? .down : .up, inspecting: .libAV) { closure in
@@ -48,6 +54,7 @@ struct LineageCommand: ParsableCommand {
         }
         guard let facts = known else { preconditionFailure("the answer was not annotated") }
         let console = Console()
+        facts.unreadable.forEach(console.note)
         switch json ? .json : format {
         case nil where down: Descendants(answer).lines(named: subject).forEach(console.result)
         case .tree, nil:

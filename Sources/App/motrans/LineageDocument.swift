@@ -4,7 +4,7 @@ import Formats
 import Foundation
 import Lineage
 
-/// The JSON of `lineage`: the tree, and all behind it as lists (`docs/schemas/lineage.schema.json`).
+/// The JSON of `lineage`: the tree, and all behind it as lists (`docs/schemas/lineage.json`).
 ///
 /// Fields are added, never taken away or given another meaning, as long as `schema_version` stays.
 struct LineageDocument {

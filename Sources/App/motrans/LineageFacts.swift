@@ -85,8 +85,12 @@ struct LineageFacts {
     /// Of the roots, video by video.
     let scores: [VideoScores]
 
-    /// Reads what is there; what is gone or damaged is left out.
+    /// What is in the store and cannot be read, so that the answer lacks it.
+    let unreadable: [String]
+
+    /// Reads what is there; what is gone is left out, and so is what cannot be read, which `unreadable` tells.
     init(_ closure: LineageClosure, engine: Engine) {
+        var unreadable: [String] = []
         self.closure = closure
         store = engine.store
         var captions: [Digest: Captions] = [:]
@@ -100,12 +104,13 @@ struct LineageFacts {
             }
             for use in attempt.outputs {
                 if use.kind == .captions {
-                    captions[use.artifact] = Self.captions(use.artifact, step, closure, engine.store)
+                    captions[use.artifact] = Self.captions(use.artifact, step, closure, engine.store, &unreadable)
                 }
                 let entries = closure.artifacts[use.artifact]?.manifest.entries ?? []
                 for entry in entries where (entry.path as NSString).lastPathComponent == TrainingRecord.fileName {
-                    guard let record: TrainingRecord = Self.decoded(entry.path, of: use.artifact, closure, engine.store)
-                    else { continue }
+                    let decoded: TrainingRecord? = Self.decoded(
+                        entry.path, of: use.artifact, closure, engine.store, &unreadable)
+                    guard let record = decoded else { continue }
                     let part = (entry.path as NSString).deletingLastPathComponent
                     trainings[attempt.id, default: []].append(Training(record, part: part))
                     if motions[attempt.id] == nil {
@@ -122,9 +127,9 @@ struct LineageFacts {
         self.motions = motions
         self.trainings = trainings
         scores = closure.scores.flatMap { artifact, attempt -> [VideoScores] in
-            guard
-                let scores: Scores = Self.decoded(Scores.fileName, of: artifact.digest, artifact.manifest, engine.store)
-            else { return [] }
+            let decoded: Scores? = Self.decoded(
+                Scores.fileName, of: artifact.digest, artifact.manifest, engine.store, &unreadable)
+            guard let scores = decoded else { return [] }
             return closure.roots.flatMap { root -> [VideoScores] in
                 let lines = closure.artifacts[root]?.manifest.attributes.list ?? []
                 return lines.compactMap { line in
@@ -139,27 +144,36 @@ struct LineageFacts {
                 }
             }
         }
+        self.unreadable = unreadable
     }
 
     private static func decoded<T: Decodable>(
-        _ path: String, of artifact: Digest, _ closure: LineageClosure, _ store: ObjectStore
+        _ path: String, of artifact: Digest, _ closure: LineageClosure, _ store: ObjectStore,
+        _ unreadable: inout [String]
     ) -> T? {
-        closure.artifacts[artifact].flatMap { decoded(path, of: artifact, $0.manifest, store) }
+        closure.artifacts[artifact].flatMap { decoded(path, of: artifact, $0.manifest, store, &unreadable) }
     }
 
     private static func decoded<T: Decodable>(
-        _ path: String, of artifact: Digest, _ manifest: Manifest, _ store: ObjectStore
+        _ path: String, of artifact: Digest, _ manifest: Manifest, _ store: ObjectStore, _ unreadable: inout [String]
     ) -> T? {
-        guard let entry = manifest.entries.first(where: { $0.path == path }), store.contains(entry.digest),
-            let data = try? store.read(entry.digest)
-        else { return nil }
-        return try? JSONDecoder().decode(T.self, from: data)
+        guard let entry = manifest.entries.first(where: { $0.path == path }) else { return nil }
+        do {
+            return try JSONDecoder().decode(T.self, from: store.read(entry.digest))
+        } catch StorageError.missing {
+            return nil
+        } catch {
+            unreadable.append("\(path) of artifact \(artifact.short) cannot be read: \(error)")
+            return nil
+        }
     }
 
     private static func captions(
-        _ artifact: Digest, _ step: LineageClosure.Step, _ closure: LineageClosure, _ store: ObjectStore
+        _ artifact: Digest, _ step: LineageClosure.Step, _ closure: LineageClosure, _ store: ObjectStore,
+        _ unreadable: inout [String]
     ) -> Captions? {
-        guard let captions: [Caption] = decoded(Caption.fileName, of: artifact, closure, store) else { return nil }
+        let decoded: [Caption]? = decoded(Caption.fileName, of: artifact, closure, store, &unreadable)
+        guard let captions = decoded else { return nil }
         let work = step.attempt.attempt
         let origin = closure.artifacts[artifact]?.manifest.attributes
         let place = work.settingPlaces["captions"].map { ", in \($0)" } ?? ""

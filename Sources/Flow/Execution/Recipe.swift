@@ -7,8 +7,8 @@ import StageKit
 /// What a video says of itself: how it was made, in full, so that somebody who has nothing else can make it again.
 ///
 /// It travels as tags that every container with words has: `title` is the prompt, `comment` a line for people with the
-/// artifact's id, `synopsis` the recipe as JSON (`docs/schemas/recipe.schema.json`). Nothing of the machine is in it: no
-/// absolute path, host or user.
+/// artifact's id, `synopsis` the recipe as JSON (`docs/schemas/recipe.json`). No host or user is in it, and of
+/// paths only what the pipeline file itself says.
 public struct Recipe: Hashable, Sendable {
     /// Raised when the JSON changes its meaning.
     public static let version = 1

@@ -64,8 +64,8 @@ extension LineageDatabase {
             var findings: [ChainCheck.Finding] = []
             let links = try Self.links(reader, &findings)
             var last: [String: ChainLink] = [:]
-            for link in links { last["\(link.kind.rawValue) \(link.subject)"] = link }
-            for link in links where last["\(link.kind.rawValue) \(link.subject)"] == link {
+            for link in links { last[link.name] = link }
+            for link in links where last[link.name] == link {
                 try findings += Self.compare(link, reader)
             }
             for kind in RecordKind.allCases {
@@ -90,7 +90,7 @@ extension LineageDatabase {
         let links = try reader.chain()
         var (sequence, previous) = (0, ChainLink.start)
         for link in links {
-            let name = "link \(link.sequence) (\(link.kind.rawValue) \(link.subject))"
+            let name = "link \(link.sequence) (\(link.name))"
             if link.sequence != sequence + 1 {
                 let gone = link.sequence - sequence - 1
                 findings.append(
@@ -110,7 +110,7 @@ extension LineageDatabase {
 
     /// Compares a record with the last link about it.
     private static func compare(_ link: ChainLink, _ reader: LineageReader) throws -> [ChainCheck.Finding] {
-        let name = "\(link.kind.rawValue) \(link.subject)"
+        let name = link.name
         guard let record = try reader.record(link.kind, link.subject) else {
             // A pin that was taken away is chained as nothing.
             guard Digest(of: "null") != link.content else { return [] }
@@ -133,7 +133,7 @@ extension LineageDatabase {
         let taken = Set(links.map(\.sequence))
         var lines: [String: RecordFiles.Line] = [:]
         for line in written.sorted(by: { $0.sequence < $1.sequence }) {
-            let name = "\(line.kind.rawValue) \(line.subject)"
+            let name = line.name
             if known.contains(line.link) || !taken.contains(line.sequence) {
                 lines[name] = line
             } else {
@@ -141,7 +141,7 @@ extension LineageDatabase {
             }
         }
         var last: [String: ChainLink] = [:]
-        for link in links { last["\(link.kind.rawValue) \(link.subject)"] = link }
+        for link in links { last[link.name] = link }
         var findings: [ChainCheck.Finding] = []
         for (name, line) in lines.sorted(by: { $0.value.sequence < $1.value.sequence }) {
             guard let link = last[name] else {
@@ -162,12 +162,12 @@ extension LineageDatabase {
                 .init(
                     kind: .differs,
                     message:
-                        "line \(line.number) of records/\(line.file) (\(line.kind.rawValue) \(line.subject)) was changed"
+                        "line \(line.number) of records/\(line.file) (\(line.name)) was changed"
                 ))
         }
-        for link in links where lines["\(link.kind.rawValue) \(link.subject)"] == nil {
+        for link in links where lines[link.name] == nil {
             findings.append(
-                .init(kind: .differs, message: "\(link.kind.rawValue) \(link.subject) is not written down in records/"))
+                .init(kind: .differs, message: "\(link.name) is not written down in records/"))
         }
         return findings
     }

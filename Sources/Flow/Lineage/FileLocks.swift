@@ -22,7 +22,7 @@ enum FileLocks {
     }
 
     /// The same in the folder of a file.
-    static func areMissing(besides path: String) -> Bool {
+    static func areMissing(beside path: String) -> Bool {
         areMissing(in: path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".")
     }
 }

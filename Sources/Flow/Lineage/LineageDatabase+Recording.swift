@@ -190,7 +190,7 @@ extension LineageDatabase {
         try write("remove a pin") { database in
             try database.run(
                 "DELETE FROM pins WHERE kind = ? AND target = ?", [target.columns.kind, target.columns.target])
-            try seal(.pin, target.subject, in: database)
+            if database.changesCount > 0 { try seal(.pin, target.subject, in: database) }
         }
     }
 

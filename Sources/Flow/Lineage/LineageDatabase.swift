@@ -108,7 +108,7 @@ public struct LineageDatabase: Sendable {
                 return try DatabaseQueue(path: path, configuration: configuration)
             } catch let error as DatabaseError {
                 switch error.resultCode {
-                case .SQLITE_BUSY where ContinuousClock.now < end && !FileLocks.areMissing(besides: path):
+                case .SQLITE_BUSY where ContinuousClock.now < end && !FileLocks.areMissing(beside: path):
                     Thread.sleep(forTimeInterval: 0.01)
                 case .SQLITE_CANTOPEN, .SQLITE_READONLY:
                     guard configuration.readonly, Self.isWhole(path) else { throw error }
@@ -213,7 +213,7 @@ public struct LineageDatabase: Sendable {
         let reason = error.message ?? error.resultCode.description
         return switch error.resultCode {
         case .SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_PROTOCOL:
-            FileLocks.areMissing(besides: path) ? LineageError.noLocks(path: path) : LineageError.busy(path: path)
+            FileLocks.areMissing(beside: path) ? LineageError.noLocks(path: path) : LineageError.busy(path: path)
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: LineageError.corrupt(path: path, reason: reason)
         case .SQLITE_FULL: LineageError.full(path: path)
         case .SQLITE_CANTOPEN:

@@ -40,6 +40,9 @@ public struct ChainLink: Hashable, Sendable {
     /// The digest of this link.
     public let digest: Digest
 
+    /// What it is about, as people read it: `attempt 19a8…`.
+    var name: String { "\(kind.rawValue) \(subject)" }
+
     /// What the first link names as the one before it.
     static let start: Digest = {
         guard let zeros = Digest(hex: String(repeating: "0", count: 64)) else {

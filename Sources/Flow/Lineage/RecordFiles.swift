@@ -109,6 +109,9 @@ extension RecordFiles {
         /// The digest of its link, and of the one before.
         let link: Digest
         let previous: Digest
+
+        /// What it is about, as people read it.
+        var name: String { "\(kind.rawValue) \(subject)" }
     }
 
     /// Of lines, those that were committed, in the order of the chain.
@@ -132,7 +135,7 @@ extension RecordFiles {
         var doubts: [String] = []
         var (sequence, previous) = (0, ChainLink.start)
         for line in lines {
-            let name = "\(line.kind.rawValue) \(line.subject) (\(line.file):\(line.number))"
+            let name = "\(line.name) (\(line.file):\(line.number))"
             let gone = line.sequence - sequence - 1
             if gone > 0 {
                 doubts.append("\(gone) \(gone == 1 ? "record is" : "records are") missing before \(name)")

@@ -182,6 +182,47 @@ struct StoreCareTests {
         #expect(try workspace.motrans("verify", "--chain").status == 0)
     }
 
+    @Test("a file that was handed out and comes back is known for what it is")
+    func handedOut() throws {
+        let workspace = try Workspace()
+        try prepare(workspace)
+        #expect(try workspace.motrans("get", "b", "--to", "lent").status == 0)
+        try workspace.write(
+            "q.yaml",
+            """
+            version: 1
+            name: again
+            steps:
+              z:
+                stage: command
+                inputs: {x: {file: lent/y}}
+                run: [cp, "{inputs.x}", "{outputs.y}"]
+                outputs: {y: file}
+
+            """)
+        try workspace.edit("q.yaml", "[cp, ", "[sh, -c, 'cat \"$0\" > \"$1\"; echo z >> \"$1\"', ")
+        #expect(try workspace.motrans("run", "q.yaml").status == 0)
+        let proof = try workspace.motrans("prove", "--absent", "in.txt", "z")
+        #expect(proof.status == 4 && proof.output.hasPrefix("present: z comes from in.txt"), "\(proof.output)")
+    }
+
+    @Test("of a revoked clip nothing is kept, and a video that was handed out stands for the store's")
+    func revokedVideo() throws {
+        let workspace = try Workspace(copyOf: TurnBox.done)
+        #expect(try workspace.motrans("get", TurnBox.robot, "--pipeline", "p.yaml", "--to", "old").status == 0)
+        #expect(try workspace.motrans("prove", "--absent", "clip.mp4", "old/seed-1.mp4").status == 4)
+        let one = try workspace.motrans("revoke", "old/seed-1.mp4", "--reason", "not that one")
+        #expect(one.output.contains("scores") && !one.output.contains("lora"), "\(one.output)")
+        #expect(try workspace.motrans("get", TurnBox.robot, "--pipeline", "p.yaml", "--to", "more").status != 0)
+        #expect(try workspace.motrans("revoke", "old/seed-1.mp4", "--withdraw").status == 0)
+        #expect(try workspace.motrans("revoke", "clip.mp4", "--reason", "consent").status == 0)
+        #expect(try workspace.motrans("gc", "--revoked", "--yes").status == 0)
+        let page = try workspace.motrans("lineage", "old/seed-1.mp4", "--format", "html").output
+        #expect(page.contains("not in the store any more") && !page.contains("this was kept"))
+        let tree = try workspace.motrans("lineage", "old/seed-1.mp4").output
+        #expect(tree.contains("(revoked: consent)") && tree.contains("recomputable: no: it was revoked"), "\(tree)")
+    }
+
     @Test("a video that gc took leaves what it was, a picture, and whether it can be made again")
     func evicted() throws {
         let workspace = try Workspace(copyOf: TurnBox.done)

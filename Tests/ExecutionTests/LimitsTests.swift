@@ -1,3 +1,4 @@
+import Artifacts
 import Foundation
 import Lineage
 import Pipelines
@@ -46,6 +47,41 @@ struct LimitsTests {
         #expect(retries == ["a busy 1.0 1/2"])
         let run = try #require(report.run)
         #expect(try bench.lineage.read { try $0.attempts(of: run) }.map(\.outcome) == [.failed, .succeeded])
+    }
+
+    @Test("a step that waits for another try when the run stops has failed, and says why")
+    func stopped() async throws {
+        bench.setBody(of: "join") { _, _ in throw Busy(isTransient: true) }
+        bench.setBody(of: "trim") { _, _ in
+            // Until the other one waits.
+            usleep(300_000)
+            throw Busy(isTransient: false)
+        }
+        let (report, events) = try await bench.run([.step("a", text: "a"), .step("b", "trim", text: "b")])
+        #expect(report.summary == ["a: failed, busy", "b: failed, busy"])
+        let failures = events.compactMap { event -> String? in
+            guard case .failed(let step, _, let error, _) = event else { return nil }
+            return "\(step): \(error)"
+        }
+        #expect(failures.sorted() == ["a: busy", "b: busy"])
+    }
+
+    @Test("what is revoked while a run goes on is not used by the steps that it has left")
+    func revokedMeanwhile() async throws {
+        let source = try bench.source("clip.txt", "a clip")
+        let lineage = bench.lineage
+        bench.setBody(of: "join") { context, _ in
+            try lineage.revoke(Revocation(.file(Digest(of: "a clip")), reason: "consent"))
+            for output in context.outputs.values {
+                try "done".write(to: output.file("out.txt"), atomically: true, encoding: .utf8)
+            }
+        }
+        let (report, _) = try await bench.run([
+            .step("a", text: "a", sources: [source]), .step("b", "trim", text: "b", after: ["a"]),
+        ])
+        #expect(report.summary.first == "a: done")
+        let words = "it comes from something that was revoked (consent)"
+        #expect(report.summary.last?.hasSuffix(words) ?? false, "\(report.summary)")
     }
 
     @Test("any other failure ends the step, unless somebody asked for another try")

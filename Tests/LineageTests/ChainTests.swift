@@ -17,7 +17,9 @@ struct ChainTests {
         let run = try database.newRun()
         let first = manifest(.file, "one")
         try database.succeed("a", in: run, key: ["x": .int(1)], reading: [source], giving: first)
-        try database.succeed("b", in: run, key: ["x": .int(2)], reading: [first], giving: manifest(.file, "two"))
+        try database.succeed(
+            "b", in: run, key: ["x": .int(2)], reading: [first], giving: manifest(.file, "two"),
+            models: [ModelUse(part: "unet", digest: Digest(of: "weights"), path: "/models/tiny/unet")])
         try database.record([RunStep(step: "a", stage: "command", decision: .run)], in: run)
         try database.end(run, .succeeded, at: epoch.addingTimeInterval(5))
         try database.pin(Pin(.run(run), note: "mine", date: epoch))
@@ -56,6 +58,8 @@ struct ChainTests {
             ("UPDATE attempts SET cpu_seconds = 99 WHERE step = 'a'", "edited: attempt "),
             ("UPDATE attempts SET record = replace(record, '1', '3') WHERE step = 'a'", "edited: attempt "),
             ("UPDATE attempt_inputs SET position = 7", "edited: attempt "),
+            ("UPDATE attempt_models SET digest = lower(hex(randomblob(32)))", "edited: attempt "),
+            ("UPDATE attempt_outputs SET kind = 'video' WHERE port = 'out'", "edited: attempt "),
             ("UPDATE artifact_files SET size = 9 WHERE path = '0.bin'", "edited: attempt "),
             ("UPDATE runs SET command_line = '[]'", "edited: run "),
             ("UPDATE run_steps SET decision = 'hit'", "edited: run "),
@@ -171,12 +175,15 @@ struct ChainTests {
         // Nobody can tell yet whether the end was cut off.
         #expect(try findings(cache).count == 1)
         try cache.database().pin(Pin(.artifact(Digest(of: "really")), date: epoch))
+        try cache.database().pin(Pin(.artifact(Digest(of: "later")), date: epoch))
+        // Wherever it stands: what the next was built on counts.
+        try (String(contentsOf: file, encoding: .utf8) + line + "\n").write(to: file, atomically: true, encoding: .utf8)
         let check = try cache.database().checkChain()
         #expect(check.findings == [])
-        #expect(check.notes.count == 1 && check.notes[0].hasSuffix("and did not stay"))
+        #expect(check.notes.count == 2 && check.notes[0].hasSuffix("and did not stay"))
         let rebuilt = try LineageDatabase.rebuild(in: cache.url)
-        #expect(rebuilt.doubts == [] && rebuilt.records == 9)
-        #expect(try cache.database().read { try $0.pins() }.count == 2)
+        #expect(rebuilt.doubts == [] && rebuilt.records == 10)
+        #expect(try cache.database().read { try $0.pins() }.count == 3)
         #expect(try cache.database().checkChain(including: check.head).findings == [])
     }
 

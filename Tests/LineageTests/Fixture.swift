@@ -48,7 +48,7 @@ extension LineageDatabase {
     @discardableResult
     func succeed(
         _ step: String, in run: RunID, key: [String: Value], reading inputs: [Manifest] = [], giving output: Manifest,
-        at date: Date = epoch
+        models: [ModelUse] = [], at date: Date = epoch
     ) throws -> AttemptID {
         let attempt = try begin(
             NewAttempt(
@@ -56,7 +56,7 @@ extension LineageDatabase {
                 cause: "no earlier result",
                 inputs: inputs.enumerated().map { index, manifest in
                     ArtifactUse(port: "in", position: index, artifact: try manifest.digest(), kind: manifest.kind)
-                }, started: date))
+                }, models: models, started: date))
         try finish(
             attempt,
             AttemptResult(

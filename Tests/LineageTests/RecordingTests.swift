@@ -169,6 +169,34 @@ import Testing
         }
     }
 
+    @Test("what an attempt is about to publish is not written down as gone, until it ends or its process does")
+    func announcements() throws {
+        let cache = try TemporaryCache()
+        let database = try cache.database()
+        let eviction = Eviction(digest: Digest(of: "x"), bytes: 1, reason: "gc", date: epoch)
+        func isSpared() throws -> Bool { try database.record([eviction], unlessUsedSince: epoch + 60).isEmpty }
+        func begin(_ run: RunID) throws -> AttemptID {
+            try database.begin(
+                NewAttempt(
+                    run: run, step: "a", stage: "command", stageVersion: 1, record: keyRecord(["a": .int(1)]),
+                    cause: "no earlier result", inputs: [], models: [], started: epoch))
+        }
+        let attempt = try begin(database.newRun())
+        #expect(try !isSpared())
+        try database.announce([eviction.digest, Digest(of: "y")], by: attempt)
+        try database.announce([eviction.digest], by: attempt)
+        #expect(try isSpared())
+        try database.finish(attempt, AttemptResult(outcome: .failed, error: "no", log: ""))
+        #expect(try !isSpared())
+
+        let here = ProcessIdentity.current
+        let gone = ProcessIdentity(host: here.host, boot: "earlier", space: here.space, pid: 1, started: 1)
+        try database.announce([eviction.digest], by: begin(database.newRun(process: gone)))
+        #expect(try !isSpared())
+        try database.abandonDead()
+        #expect(try database.read { try $0.database.rows("SELECT * FROM announcements").isEmpty })
+    }
+
     @Test("pins, evictions and run lists")
     func smallThings() throws {
         let cache = try TemporaryCache()

@@ -1,6 +1,7 @@
 import Artifacts
 import Foundation
 import Storage
+import Synchronization
 import Testing
 
 @Suite struct ConcurrencyTests {
@@ -92,6 +93,75 @@ import Testing
         try store.removeScratch("live-attempt")
         #expect(try store.names(in: "tmp").isEmpty)
         #expect(try store.allObjects().isEmpty)
+    }
+
+    @Test("a removal that goes by an old date never takes what is published in the same moment")
+    func removalOfTheMoment() throws {
+        let temporary = try TemporaryFolder()
+        let store = try temporary.store()
+        let data = Data("the same".utf8)
+        let digest = Digest(of: data)
+        for round in 0..<600 {
+            // It is there from long ago, or it is not, and then was written before the date.
+            if round % 10 == 0 {
+                try store.remove(digest)
+            } else {
+                var first = store.batch()
+                _ = try first.add(data)
+                try first.commit()
+                try FileManager.default.setAttributes(
+                    [.modificationDate: Date(timeIntervalSince1970: 1000)],
+                    ofItemAtPath: store.place(of: digest).path(percentEncoded: false))
+            }
+            var batch = store.batch()
+            _ = try batch.add(data)
+            if round % 10 == 0 { Thread.sleep(forTimeInterval: 0.02) }
+            let date = Date() - 0.01
+            let last = Mutex<PublishBatch?>(batch)
+            DispatchQueue.concurrentPerform(iterations: 2) { index in
+                do {
+                    if index == 0 {
+                        try last.withLock { $0.take() }?.commit()
+                    } else {
+                        try store.remove(digest, unlessPublishedSince: date)
+                    }
+                } catch {
+                    Issue.record(error)
+                }
+            }
+            #expect(store.contains(digest), "round \(round)")
+        }
+    }
+
+    @Test("a process that still writes does not hinder the sweep, nor does a name that is no text")
+    func lateWriter() throws {
+        let temporary = try TemporaryFolder()
+        let store = try temporary.store()
+        let here = ProcessIdentity.current
+        let dead = ProcessIdentity(host: here.host, boot: "earlier", space: here.space, pid: 1, started: 1)
+        let isDone = Atomic<Bool>(false)
+        let tmp = store.root.appending(path: "tmp").path(percentEncoded: false)
+        let writer = DispatchQueue(label: "writer")
+        writer.async {
+            while !isDone.load(ordering: .relaxed) {
+                for round in 0..<200 {
+                    let file = open("\(tmp)/dead-\(round)/out/late", O_WRONLY | O_CREAT, 0o666)
+                    if file >= 0 { close(file) }
+                }
+            }
+        }
+        defer {
+            isDone.store(true, ordering: .relaxed)
+            writer.sync {}
+        }
+        for round in 0..<200 {
+            let folder = try store.makeScratch("dead-\(round)", owner: dead).path(percentEncoded: false)
+            let odd = Array("\(folder)/out/".utf8CString.dropLast()) + [-1, -2, 0]
+            #expect(mkdir("\(folder)/out", 0o777) == 0 && mkdir(odd, 0o777) == 0)
+            while access("\(folder)/out/late", F_OK) != 0 { usleep(100) }
+            #expect(try store.sweep() == ["dead-\(round)"])
+        }
+        #expect(try store.names(in: "tmp").isEmpty)
     }
 
     @Test("what was published lately is spared by gc, also when it was already there")

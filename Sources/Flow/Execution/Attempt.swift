@@ -286,6 +286,7 @@ struct Attempt: Sendable {
                 AttemptResult.Output(port: port.name, artifact: artifact.digest, manifest: artifact.manifest))
         }
         try refuseRevoked(given)
+        try engine.lineage.announce(batch.objects, by: id)
         try batch.commit()
         let usage = meter.read()
         let result = AttemptResult(

@@ -126,6 +126,7 @@ struct CheckpointKeeper: Sendable {
         let began = Date()
         var batch = engine.store.batch()
         let artifact = try batch.add(folder: folder, kind: Self.kind)
+        try engine.lineage.announce(batch.objects, by: attempt)
         try batch.commit()
         let free = try engine.lineage.record(
             checkpoint: artifact.digest, artifact.manifest, of: digest(of: part), done: done, by: attempt, lease: lease)

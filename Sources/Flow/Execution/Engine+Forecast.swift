@@ -114,14 +114,14 @@ extension Engine {
             missing: try isThere ? takenPort(of: result, reader) : missingPort(of: result, reader))
     }
 
-    /// The port whose artifact a collection has written down as gone since, and may be about to delete.
+    /// The port of which a collection has written something down as gone since, and may be about to delete it.
     ///
     /// Older notes do not count: what is still there then, stays.
     private func takenPort(of result: StepResult, _ reader: LineageReader) throws -> String? {
         let now = Date()
         let first = max(result.ended, now - 600)
         guard first <= now else { return nil }
-        return try result.outputs.first { try reader.isEvicted($0.artifact, from: first, to: now) }?.port
+        return try reader.evictedOutput(of: result.attempt, from: first, to: now)
     }
 
     private func missingPort(of result: StepResult, _ reader: LineageReader) throws -> String {

@@ -35,7 +35,7 @@ extension LineageDatabase {
             let same = try database.rows(
                 "SELECT * FROM checkpoints WHERE prefix = ? AND done = ? AND artifact != ?",
                 [prefix.hex, done, artifact.hex])
-            for row in same { free += try database.drop(row.checkpoint()) }
+            for row in same { free += try database.drop(row.checkpoint(), for: attempt) }
             try database.run(
                 """
                 INSERT OR REPLACE INTO checkpoints (prefix, done, artifact, attempt, recorded) VALUES (?, ?, ?, ?, ?)
@@ -44,14 +44,14 @@ extension LineageDatabase {
             let old = try database.rows(
                 "SELECT * FROM checkpoints WHERE prefix = ? ORDER BY recorded DESC, done = ? DESC, done DESC LIMIT -1 OFFSET ?",
                 [prefix.hex, done, Self.keptCheckpoints])
-            for row in old { free += try database.drop(row.checkpoint()) }
+            for row in old { free += try database.drop(row.checkpoint(), for: attempt) }
             return free
         }
     }
 
     /// Forgets a checkpoint, as one that cannot be restored.
     ///
-    /// - Returns: Its objects that nothing else needs.
+    /// - Returns: Its objects that nothing else needs, and nobody is about to publish.
     public func drop(_ checkpoint: CheckpointRecord) throws -> [Digest] {
         try write("forget a checkpoint") { try $0.drop(checkpoint) }
     }
@@ -91,7 +91,8 @@ extension LineageReader {
 }
 
 extension Database {
-    fileprivate func drop(_ checkpoint: CheckpointRecord) throws -> [Digest] {
+    /// - Parameter attempt: whose own announcements do not count: they are of its earlier checkpoints.
+    fileprivate func drop(_ checkpoint: CheckpointRecord, for attempt: AttemptID? = nil) throws -> [Digest] {
         try run(
             "DELETE FROM checkpoints WHERE prefix = ? AND done = ?", [checkpoint.prefix.hex, checkpoint.done])
         let artifact = checkpoint.artifact.hex
@@ -104,10 +105,13 @@ extension Database {
         let own = try rows("SELECT DISTINCT digest FROM artifact_files WHERE artifact = ?", [artifact])
             .map { try $0.digest("digest") }
         try run("DELETE FROM artifacts WHERE digest = ?", [artifact])
-        return [checkpoint.artifact]
-            + (try own.filter { digest in
-                try row("SELECT 1 FROM artifact_files WHERE digest = ? LIMIT 1", [digest.hex]) == nil
-            })
+        return try ([checkpoint.artifact] + own).filter { digest in
+            try row(
+                """
+                SELECT 1 WHERE EXISTS (SELECT 1 FROM artifact_files WHERE digest = :digest)
+                    OR EXISTS (SELECT 1 FROM announcements WHERE digest = :digest AND attempt != :attempt)
+                """, ["digest": digest.hex, "attempt": attempt?.text ?? ""]) == nil
+        }
     }
 }
 

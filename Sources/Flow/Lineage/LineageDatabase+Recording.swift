@@ -88,6 +88,19 @@ extension LineageDatabase {
         return id
     }
 
+    /// Names objects that an attempt is about to publish, until it ends: gc spares them from now on.
+    ///
+    /// Before they get their names in the store: they may be there already, as what an earlier run gave, and between that and
+    /// `finish` nothing else would say that they are wanted.
+    public func announce(_ objects: Set<Digest>, by attempt: AttemptID) throws {
+        try write("announce what an attempt gives", durable: false) { database in
+            for object in objects {
+                try database.run(
+                    "INSERT OR IGNORE INTO announcements (attempt, digest) VALUES (?, ?)", [attempt.text, object.hex])
+            }
+        }
+    }
+
     /// Records the end of an attempt in one transaction: outcome, outputs and their manifests; gives the lease back.
     ///
     /// - Throws: `LineageError.leaseLost`, with nothing recorded, when somebody else took the key meanwhile.
@@ -121,6 +134,7 @@ extension LineageDatabase {
                     port: output.port, position: output.position, artifact: output.artifact, kind: output.manifest.kind)
                 try database.insert(use, of: attempt, into: "attempt_outputs")
             }
+            try database.withdrawAnnouncements(of: attempt)
             if let lease { try database.drop(lease) }
             try seal(.attempt, attempt.text, in: database)
         }
@@ -142,6 +156,7 @@ extension LineageDatabase {
     func abandon(_ attempt: AttemptID, at date: Date, in database: Database) throws {
         try database.run(
             "UPDATE attempts SET outcome = 'abandoned', ended = ? WHERE id = ?", [date.milliseconds, attempt.text])
+        try database.withdrawAnnouncements(of: attempt)
         try seal(.attempt, attempt.text, in: database)
     }
 
@@ -228,7 +243,8 @@ extension LineageDatabase {
         }
     }
 
-    /// Records objects as gone, except those that a run needs which goes on, or ended since a date.
+    /// Records objects as gone, except those that a run needs which goes on, or ended since a date, and those that attempts
+    /// are about to publish.
     ///
     /// With what runs write down, one transaction decides: what a run has named before it is spared; a run that names it
     /// later sees here that it is gone.
@@ -242,6 +258,12 @@ extension LineageDatabase {
                 "SELECT * FROM runs WHERE outcome = 'running' OR ended >= ?", [date.milliseconds]
             ).filter { $0["outcome"] as String != "running" || $0.process.liveness != .dead }
             var used: Set<Digest> = []
+            for run in runs {
+                let announced = try database.rows(
+                    "SELECT digest FROM announcements WHERE attempt IN (SELECT id FROM attempts WHERE run = ?)",
+                    [run["id"] as String])
+                for row in announced { used.insert(try row.digest("digest")) }
+            }
             for artifact in try reader.artifacts(ofRuns: runs.map { RunID($0["id"]) }) {
                 used.insert(artifact)
                 for file in try database.rows("SELECT digest FROM artifact_files WHERE artifact = ?", [artifact.hex]) {
@@ -256,6 +278,10 @@ extension LineageDatabase {
 }
 
 extension Database {
+    fileprivate func withdrawAnnouncements(of attempt: AttemptID) throws {
+        try run("DELETE FROM announcements WHERE attempt = ?", [attempt.text])
+    }
+
     /// - Returns: The number of the row, which is its name in the chain.
     fileprivate func insert(_ eviction: Eviction) throws -> String {
         try run(

@@ -189,11 +189,18 @@ extension LineageReader {
         }
     }
 
-    /// Whether a collection wrote an object down as gone in a span of time.
-    public func isEvicted(_ digest: Digest, from first: Date, to last: Date) throws -> Bool {
-        try database.row(
-            "SELECT 1 FROM evictions WHERE digest = ? AND date BETWEEN ? AND ? LIMIT 1",
-            [digest.hex, first.milliseconds, last.milliseconds]) != nil
+    /// The port of an attempt of whose artifact a collection wrote something down as gone in a span of time.
+    public func evictedOutput(of attempt: AttemptID, from first: Date, to last: Date) throws -> String? {
+        // Almost always there is none: one look says so.
+        guard let latest = try database.row("SELECT date FROM evictions ORDER BY id DESC LIMIT 1"),
+            latest.date("date") >= first
+        else { return nil }
+        return try database.row(
+            """
+            SELECT o.port FROM attempt_outputs AS o LEFT JOIN artifact_files AS f ON f.artifact = o.artifact
+                JOIN evictions AS e ON e.digest IN (o.artifact, f.digest)
+            WHERE o.attempt = ? AND e.date BETWEEN ? AND ? ORDER BY o.port LIMIT 1
+            """, [attempt.text, first.milliseconds, last.milliseconds])?["port"]
     }
 
     /// Evictions, the latest first.

@@ -21,6 +21,7 @@ struct Schema: Sendable {
         { try $0.execute(sql: chain) },
         { try $0.execute(sql: deliveries) },
         { try $0.execute(sql: remains) },
+        { try $0.execute(sql: announcements) },
     ])
 
     var version: Int { migrations.count }
@@ -56,6 +57,15 @@ struct Schema: Sendable {
             artifact TEXT NOT NULL, path TEXT NOT NULL, facts TEXT NOT NULL, picture BLOB,
             PRIMARY KEY (artifact, path)
         );
+        """
+
+    /// Objects that attempts at work are about to publish.
+    private static let announcements = """
+        CREATE TABLE announcements (
+            attempt TEXT NOT NULL REFERENCES attempts (id) ON DELETE CASCADE, digest TEXT NOT NULL,
+            PRIMARY KEY (attempt, digest)
+        ) WITHOUT ROWID;
+        CREATE INDEX announcements_digest ON announcements (digest);
         """
 
     private static let deliveries = """

@@ -67,38 +67,40 @@ enum Folders {
     }
 
     /// Removes a file or a whole folder; nothing when it is not there.
-    static func remove(_ path: String) throws(StorageError) {
-        if unlink(path) == 0 || errno == ENOENT { return }
-        guard errno == EISDIR || errno == EPERM else { throw .system(operation: "remove", path: path, errno: errno) }
-        try removeContents(path)
-        guard rmdir(path) == 0 || errno == ENOENT else { throw .system(operation: "remove", path: path, errno: errno) }
-    }
+    static func remove(_ path: String) throws(StorageError) { try remove(Array(path.utf8CString)) }
 
-    private static func removeContents(_ path: String) throws(StorageError) {
+    /// Paths as bytes: a name need not be UTF-8.
+    private static func remove(_ path: [CChar]) throws(StorageError) {
+        func failure(_ operation: String, _ number: Int32) -> StorageError {
+            .system(operation: operation, path: String(decoding: path.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self), errno: number)
+        }
+        if unlink(path) == 0 || errno == ENOENT { return }
+        guard errno == EISDIR || errno == EPERM else { throw failure("remove", errno) }
         // A stage may have taken its own right to write away.
         chmod(path, 0o700)
-        guard let stream = opendir(path) else {
-            if errno == ENOENT { return }
-            throw .system(operation: "list", path: path, errno: errno)
-        }
-        defer { closedir(stream) }
-        while let entry = readdir(stream) {
-            let failure = withName(of: entry) { name -> StorageError? in
-                if strcmp(name, ".") == 0 || strcmp(name, "..") == 0 { return nil }
-                if unlinkat(dirfd(stream), name, 0) == 0 || errno == ENOENT { return nil }
-                let child = "\(path)/\(String(cString: name))"
-                guard errno == EISDIR || errno == EPERM else {
-                    return .system(operation: "remove", path: child, errno: errno)
-                }
-                // A name that is not UTF-8 cannot be spelled as a path: such folders are left, and reported by rmdir.
-                do throws(StorageError) { try removeContents(child) } catch { return error }
-                guard unlinkat(dirfd(stream), name, AT_REMOVEDIR) == 0 || errno == ENOENT else {
-                    return .system(operation: "remove", path: child, errno: errno)
-                }
-                return nil
+        // A process that outlived its step may write into the folder while it is emptied.
+        for _ in 0..<100 {
+            guard let names = names(in: path) else {
+                if errno == ENOENT { return }
+                throw failure("list", errno)
             }
-            if let failure { throw failure }
+            for name in names { try remove(path.dropLast() + [CChar(UInt8(ascii: "/"))] + name) }
+            if rmdir(path) == 0 || errno == ENOENT { return }
+            guard errno == ENOTEMPTY else { break }
         }
+        throw failure("remove", errno)
+    }
+
+    /// Names with their final zeros; nil, with `errno`, when the folder cannot be opened.
+    private static func names(in path: [CChar]) -> [[CChar]]? {
+        guard let stream = opendir(path) else { return nil }
+        defer { closedir(stream) }
+        var names: [[CChar]] = []
+        while let entry = readdir(stream) {
+            let name = withName(of: entry) { Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1)) }
+            if name != Array(".".utf8CString), name != Array("..".utf8CString) { names.append(name) }
+        }
+        return names
     }
 
     private static func withName<Result>(

@@ -26,17 +26,42 @@ extension ObjectStore {
     public func remove(_ digest: Digest, unlessPublishedSince date: Date? = nil) throws(StorageError) -> Int {
         guard !isReadOnly else { throw .readOnly(path: root.path(percentEncoded: false)) }
         let path = path(of: digest)
-        var status = stat()
-        guard lstat(path, &status) == 0 else {
-            if errno == ENOENT { return 0 }
-            throw .system(operation: "look at", path: path, errno: errno)
+        return try withRemovalsLocked(.exclusive) { () throws(StorageError) in
+            var status = stat()
+            guard lstat(path, &status) == 0 else {
+                if errno == ENOENT { return 0 }
+                throw .system(operation: "look at", path: path, errno: errno)
+            }
+            if let date, Self.date(status) >= date { return 0 }
+            guard unlink(path) == 0 else {
+                if errno == ENOENT { return 0 }
+                throw .system(operation: "remove", path: path, errno: errno)
+            }
+            return Int(status.st_size)
         }
-        if let date, Self.date(status) >= date { return 0 }
-        guard unlink(path) == 0 else {
-            if errno == ENOENT { return 0 }
-            throw .system(operation: "remove", path: path, errno: errno)
+    }
+
+    enum RemovalLock {
+        /// Of those who rely on what is there.
+        case shared
+        /// Of who removes something.
+        case exclusive
+    }
+
+    /// Keeps others from removing objects, or from relying on one that goes in this moment; where the file system has no such
+    /// locks, the moment remains.
+    ///
+    /// Held for some system calls, never over a wait for the disk.
+    func withRemovalsLocked<Result, Failure: Error>(
+        _ lock: RemovalLock, _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let folder = open(objects, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        // Closing gives the lock back.
+        defer { if folder >= 0 { close(folder) } }
+        if folder >= 0 {
+            while flock(folder, lock == .shared ? LOCK_SH : LOCK_EX) != 0, errno == EINTR {}
         }
-        return Int(status.st_size)
+        return try body()
     }
 
     /// Walks `objects` once: what is an object, and what does not belong there.

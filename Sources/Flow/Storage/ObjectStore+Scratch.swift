@@ -46,7 +46,7 @@ extension ObjectStore {
     /// Removes the scratch folders and half-written objects of processes that are dead.
     ///
     /// What belongs to other hosts, or has no owner that can be read, is left until it is `age` seconds old, counted
-    /// from its last change.
+    /// from its last change. What cannot be removed, as what belongs to another user, hinders nobody: it is left as well.
     /// - Returns: The attempts whose folders were removed.
     @discardableResult
     public func sweep(olderThan age: TimeInterval = 7 * 86400) throws(StorageError) -> [String] {
@@ -64,10 +64,10 @@ extension ObjectStore {
                 case .dead: break
                 case .unknown, nil: if !isOld { continue }
                 }
-                try removeScratch(attempt)
+                guard (try? removeScratch(attempt)) != nil else { continue }
                 if !attempt.hasPrefix("batch-") { swept.append(attempt) }
             } else if isOld, !names.contains("\(name).owner") {
-                try Folders.remove("\(scratch)/\(name)")
+                try? Folders.remove("\(scratch)/\(name)")
             }
         }
         return swept.sorted()

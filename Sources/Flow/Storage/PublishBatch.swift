@@ -75,6 +75,9 @@ public struct PublishBatch: ~Copyable {
         return digest
     }
 
+    /// What `commit` will publish.
+    public var objects: Set<Digest> { Set(pending.map(\.digest)) }
+
     /// Makes everything durable and gives it its names.
     ///
     /// An object that is already there is not written again.
@@ -84,10 +87,12 @@ public struct PublishBatch: ~Copyable {
         var fresh: [Pending] = []
         var folders: Set<String> = []
         var seen: Set<Digest> = []
-        for object in pending where seen.insert(object.digest).inserted {
-            // A folder that holds the object already is synced too: whoever wrote it may not have come so far yet.
-            folders.insert(store.folder(of: object.digest))
-            if !store.refresh(object.digest, size: object.size) { fresh.append(object) }
+        store.withRemovalsLocked(.shared) {
+            for object in pending where seen.insert(object.digest).inserted {
+                // A folder that holds the object already is synced too: whoever wrote it may not have come so far yet.
+                folders.insert(store.folder(of: object.digest))
+                if !store.refresh(object.digest, size: object.size) { fresh.append(object) }
+            }
         }
         try Self.together(fresh.map(\.path)) { (path) throws(StorageError) in
             try OpenFile(path, O_RDONLY).synchronise()
@@ -218,7 +223,7 @@ extension ObjectStore {
         guard let file = try? OpenFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), let status = try? file.status(),
             status.isRegular, let found = try? FrameReader.contentSize(file), found == size
         else { return false }
-        // A collection may have taken it in this moment. Else only its age suffers when this fails: the file may belong to
+        // A collection may have taken it in this moment, where there are no locks. Else only its age suffers when this fails: the file may belong to
         // another user.
         return utimensat(AT_FDCWD, path, nil, 0) == 0 || errno != ENOENT
     }
@@ -226,6 +231,8 @@ extension ObjectStore {
     /// Gives a finished file the name of its digest.
     fileprivate func name(_ source: String, _ digest: Digest) throws(StorageError) {
         let target = path(of: digest)
+        // Published now, whenever it was written.
+        _ = utimensat(AT_FDCWD, source, nil, 0)
         if rename(source, target) == 0 { return }
         switch errno {
         case ENOENT:

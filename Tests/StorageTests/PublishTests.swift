@@ -71,6 +71,75 @@ import Testing
         #expect(throws: StorageError.self) { try store.read(digest, limit: data.count - 1) }
     }
 
+    @Test(
+        "floats are shuffled, which saves room; what zstd reads of them is a permutation, block by block",
+        arguments: [4, 2], [40_001, 1 << 20, (1 << 20) + 1, 3 << 20, 3_333_333])
+    func shuffled(width: Int, size: Int) throws {
+        let temporary = try TemporaryFolder()
+        let store = try temporary.store()
+        // Half floats are the upper halves here: sign, exponent, seven bits.
+        let data = floats((size + width - 1) / width, width: width).prefix(size)
+        let stored = try store.publish(folder: temporary.folder("a", ["x": Data(data)]), kind: .files)
+        let digest = stored.manifest.entries[0].digest
+        #expect(try store.allObjects().first { $0.digest == digest }?.storedBytes ?? .max < size * 19 / 20)
+        #expect(try store.read(digest) == data)
+        #expect(try store.verify(readData: true).findings.isEmpty)
+        // Found there, it is not written again.
+        #expect(try store.publish(folder: temporary.folder("b", ["x": Data(data)]), kind: .files) == stored)
+
+        let zstd = Process()
+        zstd.executableURL = URL(filePath: "/usr/bin/env")
+        let plain = temporary.url.appending(path: "plain")
+        let width = Int(try Data(contentsOf: store.place(of: digest))[15])
+        zstd.arguments = ["zstd", "-q", "-d", store.place(of: digest).path, "-o", plain.path]
+        try zstd.run()
+        zstd.waitUntilExit()
+        // A machine without the program cannot tell.
+        guard zstd.terminationStatus != 127 else { return }
+        #expect(zstd.terminationStatus == 0)
+        var wanted = Data()
+        for start in stride(from: 0, to: size, by: 1 << 20) {
+            let block = Array(data[start..<min(start + 1 << 20, size)])
+            let whole = block.count / width * width
+            for byte in 0..<width { wanted += stride(from: byte, to: whole, by: width).map { block[$0] } }
+            wanted += block[whole...]
+        }
+        #expect(try Data(contentsOf: plain) == wanted)
+    }
+
+    @Test("what a frame says of its shuffling is checked like everything in it")
+    func shuffledHead() throws {
+        let temporary = try TemporaryFolder()
+        let store = try temporary.store()
+        let data = floats(100_000, width: 4)
+        let stored = try store.publish(folder: temporary.folder("a", ["x": data]), kind: .files)
+        let digest = stored.manifest.entries[0].digest
+        let place = store.place(of: digest)
+        let good = try Data(contentsOf: place)
+        #expect(good[0] & 0xF0 == 0x50 && good[16..<20] == Data([0x28, 0xB5, 0x2F, 0xFD]))
+        for index in 0..<16 {
+            for value in [good[index] ^ 6, good[index] ^ 0xFF] {
+                var bad = good
+                bad[index] = value
+                try FileManager.default.removeItem(at: place)
+                try bad.write(to: place)
+                #expect {
+                    try store.read(digest)
+                } throws: { error in
+                    if case .damaged? = error as? StorageError { true } else { false }
+                }
+                try good.write(to: place)
+            }
+        }
+        for count in [0, 15, 16, 17, 33, good.count - 1] {
+            try FileManager.default.removeItem(at: place)
+            try good.prefix(count).write(to: place)
+            #expect(throws: StorageError.self) { try store.read(digest) }
+            try good.write(to: place)
+        }
+        #expect(try store.read(digest) == data)
+    }
+
     @Test("links, pipes and broken names are refused, with their path; nothing is left")
     func refusals() throws {
         let temporary = try TemporaryFolder()

@@ -75,3 +75,16 @@ func bytes(_ count: Int, seed: UInt64, compressible: Bool = false) -> Data {
     }
     return data
 }
+
+/// Numbers as weights have them, near zero: floats, or their upper halves.
+func floats(_ count: Int, width: Int) -> Data {
+    let noise = [UInt8](bytes(count * 4, seed: 5))
+    var data = Data(capacity: count * width)
+    for index in 0..<count {
+        let sum = (0..<4).reduce(Float(0)) { $0 + Float(noise[index * 4 + $1]) }
+        withUnsafeBytes(of: ((sum - 510 + Float(noise[index]) / 300) / 4096).bitPattern.littleEndian) {
+            data.append(contentsOf: $0.suffix(width))
+        }
+    }
+    return data
+}

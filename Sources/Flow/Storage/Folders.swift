@@ -72,7 +72,9 @@ enum Folders {
     /// Paths as bytes: a name need not be UTF-8.
     private static func remove(_ path: [CChar]) throws(StorageError) {
         func failure(_ operation: String, _ number: Int32) -> StorageError {
-            .system(operation: operation, path: String(decoding: path.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self), errno: number)
+            .system(
+                operation: operation,
+                path: String(decoding: path.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self), errno: number)
         }
         if unlink(path) == 0 || errno == ENOENT { return }
         guard errno == EISDIR || errno == EPERM else { throw failure("remove", errno) }

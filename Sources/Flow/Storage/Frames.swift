@@ -9,18 +9,24 @@ import CZstd
 struct FrameWriter: ~Copyable {
     private let context: OpaquePointer
     private let output: UnsafeMutableRawBufferPointer
+    private let layout: FrameLayout
+    /// Of a layout that shuffles: the bytes of the block that is not full yet, and room for what becomes of them.
+    private let block: UnsafeMutableRawBufferPointer
+    private var filled = 0
+    private var hasBegun = false
 
     /// Bytes that are read and written at once; also what a sample of a file has at most.
-    static let chunk = 1 << 20
+    static let chunk = FrameLayout.block
     /// Below this the threads of zstd cost more than they save.
     private static let threaded = 8 << 20
 
     /// A frame for `size` bytes.
-    ///
-    /// What does not compress is stored nearly as it is, at the speed of memory.
-    init(size: Int, compresses: Bool) {
+    init(size: Int, _ layout: FrameLayout) {
         guard let context = ZSTD_createCCtx() else { preconditionFailure("no memory for a zstd context") }
         self.context = context
+        self.layout = layout
+        let compresses = layout != .stored
+        block = .allocate(byteCount: layout.width == nil ? 0 : 2 * min(FrameLayout.block, size), alignment: 16)
         output = .allocate(byteCount: Self.chunk, alignment: 16)
         // Negative levels only look for long repetitions and leave literals as they are.
         ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, compresses ? 3 : Int32(ZSTD_minCLevel()))
@@ -34,16 +40,53 @@ struct FrameWriter: ~Copyable {
     deinit {
         ZSTD_freeCCtx(context)
         output.deallocate()
+        block.deallocate()
     }
 
     /// Adds plain bytes.
     mutating func write(_ bytes: UnsafeRawBufferPointer, to file: borrowing OpenFile) throws(StorageError) {
+        if !hasBegun {
+            try layout.head.withUnsafeBufferPointer { (head) throws(StorageError) in
+                try file.write(UnsafeRawBufferPointer(head))
+            }
+            hasBegun = true
+        }
+        guard layout.width != nil else { return try compress(bytes, to: file) }
+        var rest = bytes
+        while !rest.isEmpty {
+            // A file that grew while it was read has more than was said: zstd refuses what is too much.
+            if filled == block.count / 2 { try compressBlock(to: file) }
+            let count = min(block.count / 2 - filled, rest.count)
+            UnsafeMutableRawBufferPointer(rebasing: block[filled..<filled + count])
+                .copyMemory(from: UnsafeRawBufferPointer(rebasing: rest.prefix(count)))
+            filled += count
+            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
+        }
+    }
+
+    private mutating func compressBlock(to file: borrowing OpenFile) throws(StorageError) {
+        guard let width = layout.width, filled > 0 else { return }
+        let shuffled = UnsafeMutableRawBufferPointer(rebasing: block[(block.count / 2)..<block.count / 2 + filled])
+        ByteShuffle.shuffle(UnsafeRawBufferPointer(rebasing: block[..<filled]), width, into: shuffled)
+        let isWhole = filled == FrameLayout.block
+        filled = 0
+        if isWhole { return try compress(UnsafeRawBufferPointer(shuffled), to: file) }
+        // zstd finds out for 128 KiB at once how its bytes are distributed: of smaller planes it must be told the ends.
+        for plane in FrameLayout.planes(of: UnsafeRawBufferPointer(shuffled), width) {
+            try compress(plane, to: file)
+            var nothing = ZSTD_inBuffer(src: nil, size: 0, pos: 0)
+            while try step(&nothing, ZSTD_e_flush, file) > 0 {}
+        }
+    }
+
+    private func compress(_ bytes: UnsafeRawBufferPointer, to file: borrowing OpenFile) throws(StorageError) {
         var input = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
         while input.pos < input.size { _ = try step(&input, ZSTD_e_continue, file) }
     }
 
     /// Ends the frame.
     consuming func finish(to file: borrowing OpenFile) throws(StorageError) {
+        try compressBlock(to: file)
         var input = ZSTD_inBuffer(src: nil, size: 0, pos: 0)
         while try step(&input, ZSTD_e_end, file) > 0 {}
     }
@@ -60,16 +103,6 @@ struct FrameWriter: ~Copyable {
         }
         return left
     }
-
-    /// Whether samples of bytes compress enough to be worth the time.
-    static func pays(_ sample: UnsafeRawBufferPointer) -> Bool {
-        guard sample.count >= 128 else { return true }
-        let bound = ZSTD_compressBound(sample.count)
-        return withUnsafeTemporaryAllocation(byteCount: bound, alignment: 16) { buffer in
-            let size = ZSTD_compress(buffer.baseAddress, bound, sample.baseAddress, sample.count, 1)
-            return ZSTD_isError(size) == 0 && Double(size) < 0.9 * Double(sample.count)
-        }
-    }
 }
 
 /// Reads one zstd frame and hands out its plain bytes, trusting nothing in it.
@@ -82,25 +115,33 @@ struct FrameReader: ~Copyable {
     private let context: OpaquePointer
     private let input: UnsafeMutableRawBufferPointer
     private let output: UnsafeMutableRawBufferPointer
+    /// Where shuffled bytes are put together; memory that is not touched costs next to nothing.
+    private let spare: UnsafeMutableRawBufferPointer
 
     init() {
         guard let context = ZSTD_createDCtx() else { preconditionFailure("no memory for a zstd context") }
         self.context = context
-        input = .allocate(byteCount: FrameWriter.chunk / 2, alignment: 16)
-        output = .allocate(byteCount: FrameWriter.chunk, alignment: 16)
+        input = .allocate(byteCount: FrameLayout.block / 2, alignment: 16)
+        output = .allocate(byteCount: FrameLayout.block, alignment: 16)
+        spare = .allocate(byteCount: FrameLayout.block, alignment: 16)
     }
 
     deinit {
         ZSTD_freeDCtx(context)
         input.deallocate()
         output.deallocate()
+        spare.deallocate()
     }
 
     /// The number of plain bytes that a frame declares; nil when it is no frame or declares none.
     static func contentSize(_ file: borrowing OpenFile) throws(StorageError) -> Int? {
-        let head = UnsafeMutableRawBufferPointer.allocate(byteCount: 18, alignment: 1)
+        let head = UnsafeMutableRawBufferPointer.allocate(byteCount: FrameLayout.headSize + 18, alignment: 1)
         defer { head.deallocate() }
-        let size = ZSTD_getFrameContentSize(head.baseAddress, try file.read(at: 0, into: head))
+        var bytes = UnsafeRawBufferPointer(rebasing: head[..<(try file.read(at: 0, into: head))])
+        if FrameLayout(head: bytes.prefix(FrameLayout.headSize)) != nil {
+            bytes = UnsafeRawBufferPointer(rebasing: bytes.dropFirst(FrameLayout.headSize))
+        }
+        let size = ZSTD_getFrameContentSize(bytes.baseAddress, bytes.count)
         // The two largest values stand for "unknown" and "error".
         return size > UInt64(Int.max) ? nil : Int(size)
     }
@@ -113,7 +154,10 @@ struct FrameReader: ~Copyable {
     ) throws {
         var hasher = Digest.Hasher()
         var produced = 0
+        var filled = 0
         var isComplete = false
+        var isFirst = true
+        var layout: FrameLayout?
         while true {
             let count: Int
             do throws(StorageError) {
@@ -123,23 +167,36 @@ struct FrameReader: ~Copyable {
                 throw Damage(reason: "the disk cannot read it (\(String(cString: strerror(EIO))))")
             }
             if count == 0 { break }
-            guard !isComplete else { throw Damage(reason: "there are bytes after the end of the frame") }
             var source = ZSTD_inBuffer(src: input.baseAddress, size: count, pos: 0)
+            if isFirst {
+                layout = FrameLayout(head: input.prefix(min(count, FrameLayout.headSize)))
+                source.pos = layout == nil ? 0 : FrameLayout.headSize
+                isFirst = false
+            }
             var isDrained = true
             while source.pos < source.size || !isDrained {
                 guard !isComplete else { throw Damage(reason: "there are bytes after the end of the frame") }
-                var target = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
+                var target = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: filled)
                 let left = ZSTD_decompressStream(context, &target, &source)
                 guard ZSTD_isError(left) == 0 else {
                     throw Damage(reason: "zstd says: \(String(cString: ZSTD_getErrorName(left)))")
                 }
-                produced += target.pos
+                produced += target.pos - filled
                 guard produced <= size else { throw Damage(reason: "it has more than its \(size) bytes") }
-                let bytes = UnsafeRawBufferPointer(rebasing: output[..<target.pos])
+                filled = target.pos
+                isComplete = left == 0
+                isDrained = isComplete || filled < output.count
+                // Whole blocks: what was shuffled together is put together again.
+                guard isComplete || !isDrained else { continue }
+                var bytes = UnsafeRawBufferPointer(rebasing: output[..<filled])
+                filled = 0
+                if let width = layout?.width {
+                    let plain = UnsafeMutableRawBufferPointer(rebasing: spare[..<bytes.count])
+                    ByteShuffle.unshuffle(bytes, width, into: plain)
+                    bytes = UnsafeRawBufferPointer(plain)
+                }
                 hasher.update(bytes)
                 try sink(bytes)
-                isComplete = left == 0
-                isDrained = isComplete || target.pos < target.size
             }
         }
         guard isComplete else { throw Damage(reason: "its frame ends too early") }

@@ -61,7 +61,7 @@ public struct PublishBatch: ~Copyable {
         do {
             try bytes.withUnsafeBytes { buffer in
                 let sample = UnsafeRawBufferPointer(rebasing: buffer.prefix(Self.sampleSize))
-                var frame = FrameWriter(size: buffer.count, compresses: FrameWriter.pays(sample))
+                var frame = FrameWriter(size: buffer.count, FrameLayout(for: sample))
                 try frame.write(buffer, to: file)
                 try frame.finish(to: file)
             }
@@ -144,7 +144,7 @@ public struct PublishBatch: ~Copyable {
         let buffers = UnsafeMutableRawBufferPointer.allocate(
             byteCount: BackgroundDigest.pieces * FrameWriter.chunk, alignment: 4096)
         defer { buffers.deallocate() }
-        var frame = FrameWriter(size: size, compresses: try Self.pays(source, size: size, buffers))
+        var frame = FrameWriter(size: size, try Self.layout(source, size: size, buffers))
         let hasher = BackgroundDigest(size: size)
         // Before the memory goes.
         defer { hasher.wait() }
@@ -170,15 +170,17 @@ public struct PublishBatch: ~Copyable {
         return (digest, size)
     }
 
-    private static func pays(
+    private static func layout(
         _ file: borrowing OpenFile, size: Int, _ buffer: UnsafeMutableRawBufferPointer
-    ) throws(StorageError) -> Bool {
+    ) throws(StorageError) -> FrameLayout {
         var filled = 0
-        for offset in size <= 3 * sampleSize ? [0] : [0, (size - sampleSize) / 2, size - sampleSize] {
-            let room = UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<filled + min(sampleSize, size)])
+        // The middle at a whole number of numbers.
+        for offset in size <= 3 * sampleSize ? [0] : [0, (size - sampleSize) / 16 * 8, (size - sampleSize) / 8 * 8] {
+            let wanted = size <= 3 * sampleSize ? size : sampleSize
+            let room = UnsafeMutableRawBufferPointer(rebasing: buffer[filled..<filled + wanted])
             filled += try file.read(at: offset, into: room)
         }
-        return FrameWriter.pays(UnsafeRawBufferPointer(rebasing: buffer[..<filled]))
+        return FrameLayout(for: UnsafeRawBufferPointer(rebasing: buffer[..<filled]))
     }
 
     private static func walk(

@@ -1,0 +1,111 @@
+import CZstd
+
+/// How plain bytes are written into a frame.
+enum FrameLayout: Hashable {
+    /// Nearly as they are, at the speed of memory: what does not compress.
+    case stored
+    case compressed
+    /// The first bytes of all numbers of a block, then their second ones, and so on, compressed.
+    ///
+    /// The exponents of floats are much alike and their mantissas are not: apart from each other, the former compress.
+    case shuffled(width: Int)
+
+    /// Bytes that are shuffled together, and at most written at once.
+    static let block = 1 << 20
+
+    var width: Int? { if case .shuffled(let width) = self { width } else { nil } }
+
+    /// Says in front of the frame that it is shuffled, and how: a skippable frame, so that zstd reads the file as well.
+    static let headSize = 16
+
+    private static let mark = Array("shuffle".utf8)
+
+    /// What goes in front of the frame.
+    var head: [UInt8] {
+        guard case .shuffled(let width) = self else { return [] }
+        // The magic number of skippable frames and the size of what follows, from the lowest byte on.
+        return [0x50, 0x2A, 0x4D, 0x18, 8, 0, 0, 0] + Self.mark + [UInt8(width)]
+    }
+
+    /// The layout that a head names; nil when it is none.
+    init?(head: some Sequence<UInt8>) {
+        for width in Self.widths where head.elementsEqual(Self.shuffled(width: width).head) {
+            self = .shuffled(width: width)
+            return
+        }
+        return nil
+    }
+
+    /// Of floats and of half floats.
+    private static let widths = [4, 2]
+
+    /// The one that is best for a sample of bytes, which begins where a number of theirs may begin.
+    init(for sample: UnsafeRawBufferPointer) {
+        self = .compressed
+        guard sample.count >= 128 else { return }
+        let room = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: ZSTD_compressBound(sample.count) + sample.count, alignment: 16)
+        defer { room.deallocate() }
+        func share(of bytes: UnsafeRawBufferPointer) -> Double {
+            let size = ZSTD_compress(room.baseAddress, room.count - sample.count, bytes.baseAddress, bytes.count, 1)
+            return (ZSTD_isError(size) == 0 ? Double(size) : Double(bytes.count)) / Double(sample.count)
+        }
+        var best = share(of: sample)
+        // Of little, little is saved.
+        if sample.count >= 16 << 10 {
+            let shuffled = UnsafeMutableRawBufferPointer(rebasing: room[(room.count - sample.count)...])
+            let limit = 0.95 * best
+            for width in Self.widths {
+                ByteShuffle.shuffle(sample, width, into: shuffled)
+                let own = Self.planes(of: UnsafeRawBufferPointer(shuffled), width).reduce(0) { $0 + share(of: $1) }
+                guard own < min(best, limit) else { continue }
+                best = own
+                self = .shuffled(width: width)
+            }
+        }
+        if best >= 0.9 { self = .stored }
+    }
+
+    /// The parts of a block that was shuffled; the last has what is left over as well.
+    static func planes(of block: UnsafeRawBufferPointer, _ width: Int) -> [UnsafeRawBufferPointer] {
+        let size = block.count / width
+        return (0..<width).map { byte in
+            UnsafeRawBufferPointer(rebasing: block[byte * size..<(byte == width - 1 ? block.count : (byte + 1) * size)])
+        }
+    }
+}
+
+/// Takes the bytes of numbers apart, and puts them together.
+enum ByteShuffle {
+    /// All first bytes, then all second ones; what is left over at the end stays as it is.
+    static func shuffle(_ source: UnsafeRawBufferPointer, _ width: Int, into target: UnsafeMutableRawBufferPointer) {
+        guard let from = source.baseAddress, let to = target.baseAddress else { return }
+        let count = source.count / width
+        for byte in 0..<width {
+            let plane = to + byte &* count
+            for index in 0..<count {
+                plane.storeBytes(
+                    of: from.load(fromByteOffset: index &* width &+ byte, as: UInt8.self), toByteOffset: index,
+                    as: UInt8.self)
+            }
+        }
+        let rest = count * width
+        (to + rest).copyMemory(from: from + rest, byteCount: source.count - rest)
+    }
+
+    /// The way back.
+    static func unshuffle(_ source: UnsafeRawBufferPointer, _ width: Int, into target: UnsafeMutableRawBufferPointer) {
+        guard let from = source.baseAddress, let to = target.baseAddress else { return }
+        let count = source.count / width
+        for byte in 0..<width {
+            let plane = from + byte &* count
+            for index in 0..<count {
+                to.storeBytes(
+                    of: plane.load(fromByteOffset: index, as: UInt8.self), toByteOffset: index &* width &+ byte,
+                    as: UInt8.self)
+            }
+        }
+        let rest = count * width
+        (to + rest).copyMemory(from: from + rest, byteCount: source.count - rest)
+    }
+}

@@ -25,15 +25,21 @@ struct FrameWriter: ~Copyable {
         guard let context = ZSTD_createCCtx() else { preconditionFailure("no memory for a zstd context") }
         self.context = context
         self.layout = layout
-        let compresses = layout != .stored
+        let level: Int32 =
+            switch layout {
+            case .stored: Int32(ZSTD_minCLevel())
+            case .compressed: 3
+            // What a higher one looks for is not in floats: 1 is twice as fast, and smaller.
+            case .shuffled: 1
+            }
         block = .allocate(byteCount: layout.width == nil ? 0 : 2 * min(FrameLayout.block, size), alignment: 16)
         output = .allocate(byteCount: Self.chunk, alignment: 16)
         // Negative levels only look for long repetitions and leave literals as they are.
-        ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, compresses ? 3 : Int32(ZSTD_minCLevel()))
+        ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
         ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
         ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 1)
         // With a worker, compression runs beside hashing. A library without threads refuses, which does no harm.
-        if compresses, size >= Self.threaded { ZSTD_CCtx_setParameter(context, ZSTD_c_nbWorkers, 1) }
+        if layout != .stored, size >= Self.threaded { ZSTD_CCtx_setParameter(context, ZSTD_c_nbWorkers, 1) }
         ZSTD_CCtx_setPledgedSrcSize(context, UInt64(size))
     }
 
@@ -114,23 +120,24 @@ struct FrameReader: ~Copyable {
 
     private let context: OpaquePointer
     private let input: UnsafeMutableRawBufferPointer
-    private let output: UnsafeMutableRawBufferPointer
-    /// Where shuffled bytes are put together; memory that is not touched costs next to nothing.
-    private let spare: UnsafeMutableRawBufferPointer
+    /// What comes out of zstd when it is shuffled; memory that is not touched costs next to nothing.
+    private let shuffled: UnsafeMutableRawBufferPointer
+    /// Plain bytes: one block is hashed while the next is read.
+    private let pieces: UnsafeMutableRawBufferPointer
 
     init() {
         guard let context = ZSTD_createDCtx() else { preconditionFailure("no memory for a zstd context") }
         self.context = context
         input = .allocate(byteCount: FrameLayout.block / 2, alignment: 16)
-        output = .allocate(byteCount: FrameLayout.block, alignment: 16)
-        spare = .allocate(byteCount: FrameLayout.block, alignment: 16)
+        shuffled = .allocate(byteCount: FrameLayout.block, alignment: 16)
+        pieces = .allocate(byteCount: BackgroundDigest.pieces * FrameLayout.block, alignment: 16)
     }
 
     deinit {
         ZSTD_freeDCtx(context)
         input.deallocate()
-        output.deallocate()
-        spare.deallocate()
+        shuffled.deallocate()
+        pieces.deallocate()
     }
 
     /// The number of plain bytes that a frame declares; nil when it is no frame or declares none.
@@ -152,12 +159,16 @@ struct FrameReader: ~Copyable {
     mutating func decode(
         _ file: borrowing OpenFile, size: Int, digest: Digest, sink: (UnsafeRawBufferPointer) throws -> Void
     ) throws {
-        var hasher = Digest.Hasher()
+        let hasher = BackgroundDigest(size: size)
+        // Before the memory goes.
+        defer { hasher.wait() }
         var produced = 0
         var filled = 0
         var isComplete = false
         var isFirst = true
         var layout: FrameLayout?
+        hasher.makeRoom()
+        var piece = UnsafeMutableRawBufferPointer(rebasing: pieces[..<FrameLayout.block])
         while true {
             let count: Int
             do throws(StorageError) {
@@ -176,6 +187,7 @@ struct FrameReader: ~Copyable {
             var isDrained = true
             while source.pos < source.size || !isDrained {
                 guard !isComplete else { throw Damage(reason: "there are bytes after the end of the frame") }
+                let output = layout == nil ? piece : shuffled
                 var target = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: filled)
                 let left = ZSTD_decompressStream(context, &target, &source)
                 guard ZSTD_isError(left) == 0 else {
@@ -188,15 +200,18 @@ struct FrameReader: ~Copyable {
                 isDrained = isComplete || filled < output.count
                 // Whole blocks: what was shuffled together is put together again.
                 guard isComplete || !isDrained else { continue }
-                var bytes = UnsafeRawBufferPointer(rebasing: output[..<filled])
-                filled = 0
                 if let width = layout?.width {
-                    let plain = UnsafeMutableRawBufferPointer(rebasing: spare[..<bytes.count])
-                    ByteShuffle.unshuffle(bytes, width, into: plain)
-                    bytes = UnsafeRawBufferPointer(plain)
+                    ByteShuffle.unshuffle(UnsafeRawBufferPointer(rebasing: output[..<filled]), width, into: piece)
                 }
-                hasher.update(bytes)
+                let bytes = UnsafeRawBufferPointer(rebasing: piece[..<filled])
+                hasher.add(bytes)
                 try sink(bytes)
+                filled = 0
+                guard !isComplete else { continue }
+                hasher.makeRoom()
+                let isLast = piece.baseAddress != pieces.baseAddress
+                piece = UnsafeMutableRawBufferPointer(
+                    rebasing: isLast ? pieces[..<FrameLayout.block] : pieces[FrameLayout.block...])
             }
         }
         guard isComplete else { throw Damage(reason: "its frame ends too early") }

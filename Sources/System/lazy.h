@@ -17,12 +17,12 @@ static void *lazy_find(const char *soname, const char *name) {
 
 // A function of a library under its own name; the header of the library checks its type. Two threads may both look it
 // up, and find the same.
-#define LAZY(soname, type, name, parameters, arguments)                                 \
+#define LAZY(find, soname, type, name, parameters, arguments)                           \
     type name parameters {                                                              \
         static type(*function) parameters;                                              \
         type(*known) parameters = __atomic_load_n(&function, __ATOMIC_ACQUIRE);         \
         if (!known) {                                                                   \
-            known = (type(*) parameters)lazy_find(soname, #name);                       \
+            known = (type(*) parameters)find(soname, #name);                            \
             __atomic_store_n(&function, known, __ATOMIC_RELEASE);                       \
         }                                                                               \
         return known arguments;                                                         \

@@ -141,6 +141,40 @@ import Testing
         #expect(try Set(database.read { try $0.revocations() }) == Set(revocations))
     }
 
+    @Test("what the latest run used is found at once, and is what is found key by key")
+    func latestResults() throws {
+        let cache = try TemporaryCache()
+        let database = try cache.database()
+        #expect(try database.read { try $0.latestResults(of: "golf") }.isEmpty)
+        func key(_ name: String) -> [String: Value] { ["a": .string(name)] }
+        let first = try database.newRun()
+        let old = try database.succeed("old", in: first, key: key("old"), giving: manifest(.file, "old"))
+        try database.succeed("shared", in: first, key: key("shared"), giving: manifest(.file, "shared"))
+        let hit = try database.succeed("hit", in: first, key: key("hit"), giving: manifest(.file, "hit"))
+        let run = try database.newRun(at: epoch + 10)
+        let new = try database.succeed("new", in: run, key: key("new"), giving: manifest(.file, "new"), at: epoch + 10)
+        let twice = try database.succeed(
+            "twice", in: run, key: key("twice"), giving: manifest(.file, "twice"), at: epoch + 10)
+        try database.record(
+            [
+                RunStep(step: "hit", stage: "command", decision: .hit, attempt: hit),
+                RunStep(step: "shared", stage: "command", decision: .skipped),
+            ], in: run)
+        // Another pipeline has done a step of it again since.
+        let other = try database.newRun("tennis", at: epoch + 20)
+        let again = try database.succeed(
+            "x", in: other, key: key("twice"), giving: manifest(.file, "other"), at: epoch + 20)
+
+        let found = try database.read { try $0.latestResults(of: "golf") }
+        #expect(Set(found.values.map(\.attempt)) == [hit, new])
+        for (digest, result) in found { #expect(try database.read { try $0.result(for: digest) } == result) }
+        #expect(
+            try database.read { try $0.result(for: keyRecord(key("twice")).digest) }?.attempt == again && again != twice
+        )
+        try database.revoke(Revocation(.attempt(old), reason: "no", date: epoch))
+        #expect(try database.read { try $0.latestResults(of: "golf") }.isEmpty)
+    }
+
     @Test("a transaction that fails records nothing of it")
     func atomicity() throws {
         let cache = try TemporaryCache()

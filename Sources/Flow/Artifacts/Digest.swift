@@ -11,8 +11,16 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Takes 64 hexadecimal digits of any case; nil when `text` is anything else.
     public init?(hex text: String) {
         guard text.utf8.count == 64 else { return nil }
+        func isPlain(_ text: String) -> Bool {
+            text.utf8.allSatisfy { $0 >= 48 && $0 <= 57 || $0 >= 97 && $0 <= 102 }
+        }
+        // As nearly all are.
+        if isPlain(text) {
+            hex = text
+            return
+        }
         let lowered = text.lowercased()
-        guard lowered.utf8.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) }) else { return nil }
+        guard isPlain(lowered) else { return nil }
         hex = lowered
     }
 

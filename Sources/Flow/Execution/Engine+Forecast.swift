@@ -35,7 +35,9 @@ extension Engine {
         try refuseRevoked(digests, in: selection.steps)
         let planner = Planner(steps: selection.steps, stages: stages, digests: digests, forced: selection.forced)
         let forecast = try lineage.read { reader in
-            try estimated(planner.forecast(history(of: plan.name, reader)), plan.name, reader)
+            // Of many steps at once, most of which are likely to be what they were.
+            let results = try reader.latestResults(of: plan.name)
+            return try estimated(planner.forecast(history(of: plan.name, reader, results)), plan.name, reader)
         }
         if !isChecked, !forecast.isUpToDate {
             try request.inspect(Set(forecast.steps.filter { $0.decision != .hit }.map(\.id)))
@@ -82,13 +84,19 @@ extension Engine {
     }
 
     /// What decisions need of lineage and the store.
-    func history(of pipeline: String, _ reader: LineageReader) -> History {
+    ///
+    /// - Parameter results: as `reader.latestResults` has them, to be looked at first.
+    func history(
+        of pipeline: String, _ reader: LineageReader, _ results: [Digest: StepResult] = [:]
+    ) -> History {
         var taint: Taint?
+        var collections: RecentCollections?
         return History(
             result: { key in
-                let found = try taint ?? reader.taint()
-                taint = found
-                return try known(key, reader, found)
+                let (marked, seen) = try (taint ?? reader.taint(), collections ?? RecentCollections(reader))
+                (taint, collections) = (marked, seen)
+                guard let result = try results[key] ?? reader.result(for: key, without: marked) else { return nil }
+                return try known(result, reader, seen)
             },
             attempts: { step in
                 // Enough to find the attempt that a person has in mind, and few enough to be quick.
@@ -104,24 +112,21 @@ extension Engine {
         return run.run.process.liveness == .dead ? .abandoned : .running
     }
 
-    /// What a key is known to give, and whether it is all there.
-    func known(_ key: Digest, _ reader: LineageReader, _ taint: Taint) throws -> History.Known? {
-        guard let result = try reader.result(for: key, without: taint) else { return nil }
+    /// Whether the result of a key is known and all there.
+    func isKnown(_ key: Digest, _ reader: LineageReader) throws -> Bool {
+        guard let result = try reader.result(for: key, without: reader.taint()) else { return false }
+        return try known(result, reader, RecentCollections(reader)).missing == nil
+    }
+
+    /// What a result gives, and whether it is all there.
+    private func known(
+        _ result: StepResult, _ reader: LineageReader, _ collections: RecentCollections
+    ) throws -> History.Known {
         let outputs = Dictionary(result.outputs.map { ($0.port, $0.artifact) }) { first, _ in first }
         let isThere = result.objects.allSatisfy(store.contains)
         return History.Known(
             attempt: result.attempt, outputs: outputs,
-            missing: try isThere ? takenPort(of: result, reader) : missingPort(of: result, reader))
-    }
-
-    /// The port of which a collection has written something down as gone since, and may be about to delete it.
-    ///
-    /// Older notes do not count: what is still there then, stays.
-    private func takenPort(of result: StepResult, _ reader: LineageReader) throws -> String? {
-        let now = Date()
-        let first = max(result.ended, now - 600)
-        guard first <= now else { return nil }
-        return try reader.evictedOutput(of: result.attempt, from: first, to: now)
+            missing: try isThere ? collections.takenPort(of: result, reader) : missingPort(of: result, reader))
     }
 
     private func missingPort(of result: StepResult, _ reader: LineageReader) throws -> String {
@@ -132,5 +137,23 @@ extension Engine {
             }
         }
         return result.outputs.first?.port ?? ""
+    }
+}
+
+/// What collections wrote down as gone lately, and may be about to delete.
+private struct RecentCollections {
+    /// Older notes do not count: what is still there then, stays.
+    private static let patience = 600.0
+
+    private let now = Date()
+    private let latest: Date?
+
+    init(_ reader: LineageReader) throws { latest = try reader.evictions(limit: 1).first?.date }
+
+    /// The port of a result of which something is gone.
+    func takenPort(of result: StepResult, _ reader: LineageReader) throws -> String? {
+        let first = max(result.ended, now - Self.patience)
+        guard let latest, latest >= first, first <= now else { return nil }
+        return try reader.evictedOutput(of: result.attempt, from: first, to: now)
     }
 }

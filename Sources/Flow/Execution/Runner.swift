@@ -40,6 +40,10 @@ struct Runner {
     private var decisions: [NodeID: RunStep] = [:]
     /// The results that lineage knows this run to use: gc spares them.
     private var named: [NodeID: AttemptID]
+    /// The hits of the forecast, under their keys.
+    private let foreseen: [(id: NodeID, key: StepKey)]
+    /// Those of them that are hits still, now that they are named.
+    private var confirmed: [NodeID: (key: StepKey, judgement: Planner.Judgement)] = [:]
     private var keys: [NodeID: StepKey] = [:]
     private var causes: [NodeID: Cause] = [:]
     /// Steps at work, or queued, by key: a second step with the same key waits for the first.
@@ -73,6 +77,9 @@ struct Runner {
             uniqueKeysWithValues: forecast.steps.enumerated().compactMap { index, step in
                 step.attempt.map { (NodeID(index: index), $0) }
             })
+        foreseen = forecast.steps.enumerated().compactMap { index, step in
+            step.decision == .hit ? step.key.map { (NodeID(index: index), $0) } : nil
+        }
         let jobs = max(1, request.jobs)
         executor = ComputeExecutor(threads: jobs + 1)
         state = RunState(
@@ -95,6 +102,7 @@ struct Runner {
             }
         }
         defer { heartbeat.cancel() }
+        try confirm()
         try await withThrowingTaskGroup(of: Completion.self) { group in
             do {
                 while true {
@@ -174,10 +182,24 @@ struct Runner {
         }
     }
 
+    /// Judges what the forecast found once more, in one look for all.
+    private mutating func confirm() throws {
+        confirmed = try engine.lineage.read { reader in
+            let history = engine.history(of: pipeline, reader, try reader.latestResults(of: pipeline))
+            return try Dictionary(
+                uniqueKeysWithValues: foreseen.compactMap { id, key in
+                    let judgement = try planner.judge(step(id), key, history)
+                    guard case .hit(let attempt, _) = judgement, named[id] == attempt else { return nil }
+                    return (id, (key, judgement))
+                })
+        }
+    }
+
     /// Whether a step is a hit, which lineage then knows this run to use.
     ///
     /// Named first and then judged: from the naming on gc spares it, and what gc took before is seen to be gone.
     private mutating func judge(_ id: NodeID, _ key: StepKey) throws -> Planner.Judgement {
+        if let found = confirmed.removeValue(forKey: id), found.key.digest == key.digest { return found.judgement }
         let step = step(id)
         while true {
             let judgement = try engine.lineage.read { reader in
@@ -223,8 +245,7 @@ struct Runner {
                 // Another process may have published between the look-up and the lease.
                 let isKnown: Bool
                 do {
-                    isKnown =
-                        try mayReuse && engine.lineage.read { try engine.known(key.digest, $0, $0.taint()) }.isComplete
+                    isKnown = try mayReuse && engine.lineage.read { try engine.isKnown(key.digest, $0) }
                 } catch {
                     // The first error is the one to tell.
                     try? engine.lineage.release(lease)
@@ -410,11 +431,6 @@ struct Runner {
             step: step.id.description, stage: step.stage.name, decision: decision,
             cause: causes[id]?.description, attempt: attempt)
     }
-}
-
-extension History.Known? {
-    /// Whether the result is known and all there.
-    fileprivate var isComplete: Bool { map { $0.missing == nil } ?? false }
 }
 
 /// The leases that the bodies of a run hold, for the heartbeat.

@@ -65,6 +65,17 @@ extension Database {
         return rows
     }
 
+    /// Reads the rows of a query one after the other, where there are many: each holds only until the next.
+    func forEachRow(_ sql: String, _ arguments: StatementArguments = [], _ body: (Row) throws -> Void) throws {
+        let statement = try cachedStatement(sql: sql)
+        let kinds = statement.columnNames.map(ColumnKind.init)
+        let rows = try Row.fetchCursor(statement, arguments: arguments)
+        while let row = try rows.next() {
+            try row.check(kinds)
+            try body(row)
+        }
+    }
+
     /// The first row of a query that is prepared once per connection.
     func row(_ sql: String, _ arguments: StatementArguments = []) throws -> Row? {
         let statement = try cachedStatement(sql: sql)

@@ -24,30 +24,44 @@ extension LineageReader {
             return taint.attempts[AttemptID(row["id"])] == nil
         }
         guard let row else { return nil }
-        let attempt: String = row["id"]
-        var outputs: [ArtifactUse] = []
-        var objects: [Digest] = []
-        var seen: Set<Digest> = []
         let files = try database.rows(
             """
             SELECT o.port, o.position, o.artifact, o.kind, f.digest FROM attempt_outputs AS o
                 LEFT JOIN artifact_files AS f ON f.artifact = o.artifact
             WHERE o.attempt = ? ORDER BY o.port, o.position, f.path
-            """, [attempt])
-        for file in files {
-            let artifact = try file.digest("artifact")
-            let use = ArtifactUse(
-                port: file["port"], position: file["position"], artifact: artifact, kind: ArtifactKind(file["kind"]))
-            if outputs.last != use { outputs.append(use) }
-            if seen.insert(artifact).inserted { objects.append(artifact) }
-            if file["digest"] as String? != nil {
-                let digest = try file.digest("digest")
-                if seen.insert(digest).inserted { objects.append(digest) }
+            """, [row["id"] as String])
+        var found = PartialResult(key, row)
+        for file in files { try found.add(file) }
+        return found.result
+    }
+
+    /// What the latest run of a pipeline used, as far as `result(for:)` would say the same; empty when anything was ever revoked.
+    ///
+    /// One statement for many steps.
+    public func latestResults(of pipeline: String) throws -> [Digest: StepResult] {
+        guard try database.row("SELECT 1 FROM revocations LIMIT 1") == nil,
+            let run = try database.row(
+                "SELECT id FROM runs WHERE pipeline = ? ORDER BY started DESC, id DESC LIMIT 1", [pipeline])
+        else { return [:] }
+        var results: [Digest: StepResult] = [:]
+        var found: PartialResult?
+        try database.forEachRow(
+            """
+            SELECT a.key, a.id, a.run, a.ended, o.port, o.position, o.artifact, o.kind, f.digest FROM attempts AS a
+                JOIN attempt_outputs AS o ON o.attempt = a.id LEFT JOIN artifact_files AS f ON f.artifact = o.artifact
+            WHERE a.id IN (SELECT attempt FROM run_steps WHERE run = ?) AND a.outcome = 'succeeded' AND NOT EXISTS
+                (SELECT 1 FROM attempts WHERE key = a.key AND outcome = 'succeeded' AND id > a.id)
+            ORDER BY a.id, o.port, o.position, f.path
+            """, [run["id"] as String]
+        ) { row in
+            if found?.attempt.text != row["id"] {
+                if let found { results[found.key] = found.result }
+                found = try PartialResult(row.digest("key"), row)
             }
+            try found?.add(row)
         }
-        return StepResult(
-            key: key, attempt: AttemptID(attempt), run: RunID(row["run"]), ended: row.date("ended"), outputs: outputs,
-            objects: objects)
+        if let found { results[found.key] = found.result }
+        return results
     }
 
     // MARK: Runs
@@ -191,11 +205,7 @@ extension LineageReader {
 
     /// The port of an attempt of whose artifact a collection wrote something down as gone in a span of time.
     public func evictedOutput(of attempt: AttemptID, from first: Date, to last: Date) throws -> String? {
-        // Almost always there is none: one look says so.
-        guard let latest = try database.row("SELECT date FROM evictions ORDER BY id DESC LIMIT 1"),
-            latest.date("date") >= first
-        else { return nil }
-        return try database.row(
+        try database.row(
             """
             SELECT o.port FROM attempt_outputs AS o LEFT JOIN artifact_files AS f ON f.artifact = o.artifact
                 JOIN evictions AS e ON e.digest IN (o.artifact, f.digest)
@@ -210,5 +220,39 @@ extension LineageReader {
             Eviction(
                 digest: try row.digest("digest"), bytes: row["bytes"], reason: row["reason"], date: row.date("date"))
         }
+    }
+}
+
+/// What an attempt gave, put together from rows of outputs and their files, in this order.
+private struct PartialResult {
+    let key: Digest
+    let attempt: AttemptID
+    private let run: RunID
+    private let ended: Date
+    private var outputs: [ArtifactUse] = []
+    private var objects: [Digest] = []
+    private var seen: Set<Digest> = []
+
+    init(_ key: Digest, _ attempt: Row) {
+        self.key = key
+        self.attempt = AttemptID(attempt["id"])
+        run = RunID(attempt["run"])
+        ended = attempt.date("ended")
+    }
+
+    mutating func add(_ row: Row) throws {
+        let artifact = try row.digest("artifact")
+        let use = ArtifactUse(
+            port: row["port"], position: row["position"], artifact: artifact, kind: ArtifactKind(row["kind"]))
+        if outputs.last != use { outputs.append(use) }
+        if seen.insert(artifact).inserted { objects.append(artifact) }
+        if row["digest"] as String? != nil {
+            let digest = try row.digest("digest")
+            if seen.insert(digest).inserted { objects.append(digest) }
+        }
+    }
+
+    var result: StepResult {
+        StepResult(key: key, attempt: attempt, run: run, ended: ended, outputs: outputs, objects: objects)
     }
 }

@@ -21,7 +21,7 @@ extension Written {
 
 extension String {
     /// Whether there is a `$` at all: most texts have none, and searching for more costs a hundred times as much.
-    fileprivate var mayRefer: Bool { utf8.contains(UInt8(ascii: "$")) }
+    var mayRefer: Bool { utf8.contains(UInt8(ascii: "$")) }
 }
 
 extension Planner {

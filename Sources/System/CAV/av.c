@@ -9,13 +9,13 @@
 #define SONAME(library, version) "lib" library ".so." TEXT(version)
 
 #define UTIL(type, name, parameters, arguments) \
-    LAZY(SONAME("avutil", LIBAVUTIL_VERSION_MAJOR), type, name, parameters, arguments)
+    LAZY(lazy_find, SONAME("avutil", LIBAVUTIL_VERSION_MAJOR), type, name, parameters, arguments)
 #define CODEC(type, name, parameters, arguments) \
-    LAZY(SONAME("avcodec", LIBAVCODEC_VERSION_MAJOR), type, name, parameters, arguments)
+    LAZY(lazy_find, SONAME("avcodec", LIBAVCODEC_VERSION_MAJOR), type, name, parameters, arguments)
 #define FORMAT(type, name, parameters, arguments) \
-    LAZY(SONAME("avformat", LIBAVFORMAT_VERSION_MAJOR), type, name, parameters, arguments)
+    LAZY(lazy_find, SONAME("avformat", LIBAVFORMAT_VERSION_MAJOR), type, name, parameters, arguments)
 #define SCALE(type, name, parameters, arguments) \
-    LAZY(SONAME("swscale", LIBSWSCALE_VERSION_MAJOR), type, name, parameters, arguments)
+    LAZY(lazy_find, SONAME("swscale", LIBSWSCALE_VERSION_MAJOR), type, name, parameters, arguments)
 
 UTIL(AVRational, av_d2q, (double d, int max), (d, max))
 UTIL(void, av_dict_free, (AVDictionary **m), (m))

@@ -3,7 +3,7 @@ import Testing
 
 /// Every call by which a run changes files is a moment at which it may die, or the disk refuse.
 ///
-/// A sample of them, evenly spread; `make crash-points` (MOTRANS_CRASH_POINTS=all) tries each. The counter of
+/// A sample of them, evenly spread; `make crash-points` (MOTRANS_CRASH_POINTS=1) tries each, a larger number each so-manyth. The counter of
 /// `faults.c` serves all threads, so that with N from 1 to the last every call is met: writes, fsyncs, new names,
 /// truncations, files that are made. The order in which the threads come differs a little from run to run; the numbers
 /// cover all of it.
@@ -40,7 +40,8 @@ struct CrashPointTests {
         var sample: Int { self == .killed ? 4 : 1 }
     }
 
-    static let isThorough = ProcessInfo.processInfo.environment["MOTRANS_CRASH_POINTS"] == "all"
+    /// From each point that is tried to the next; nil for a sample.
+    static let pace = ProcessInfo.processInfo.environment["MOTRANS_CRASH_POINTS"].flatMap(Int.init).map { max(1, $0) }
 
     @Test("whatever call of a run is its last or fails, the next run gives the same", arguments: Moment.allCases)
     func point(moment: Moment) async throws {
@@ -52,7 +53,8 @@ struct CrashPointTests {
         let calls = try #require(Int(counting.read("number").trimmingCharacters(in: .newlines)))
         #expect(calls > 20, "what does the run write?")
         let points =
-            Self.isThorough ? Array(1...calls) : (0..<moment.sample).map { (2 * $0 + 1) * calls / (2 * moment.sample) }
+            Self.pace.map { Array(stride(from: 1, through: calls, by: $0)) }
+            ?? (0..<moment.sample).map { (2 * $0 + 1) * calls / (2 * moment.sample) }
         let start = ContinuousClock.now
         let met = try await Self.each(points) { point in
             let workspace = try Workspace(copyOf: DemoShape.begun)
@@ -60,7 +62,7 @@ struct CrashPointTests {
         }
         // The last few may lie behind the end of a run whose threads came in another order.
         #expect(met >= points.count * 9 / 10, "\(met) of \(points.count) points were met")
-        if Self.isThorough {
+        if Self.pace != nil {
             print("\(moment.rawValue): \(met) points of \(calls) calls, \(ContinuousClock.now - start)")
         }
     }
@@ -98,7 +100,7 @@ struct CrashPointTests {
             #expect(met.status == 0 || Self.isSentence(met.errors), "\(what): \(met.errors)")
         }
         // What lineage names is there and whole before anything was mended. 3: there is no store yet.
-        if !Self.isThorough || number % 4 == 0 {
+        if Self.pace == nil || number % 4 == 0 {
             let verified = try workspace.motrans("verify", "--read-data")
             #expect([0, 3].contains(verified.status), "\(what): \(verified.output)\(verified.errors)")
         }

@@ -295,6 +295,21 @@ struct FaultTests {
         #expect(try bench.engine().verify(readData: true).findings.isEmpty)
     }
 
+    @Test("what is pinned after a collection was planned stays")
+    func latePin() async throws {
+        let (report, _) = try await bench.run(steps("c"))
+        let engine = bench.engine()
+        let plan = try engine.planCollection(CollectionPolicy(keepRuns: 0))
+        #expect(plan.evicted.count == 3)
+        try bench.lineage.pin(Pin(.artifact(report.output("b")), note: "mine"))
+        try engine.collect(plan)
+        #expect(try bench.text(of: report.output("b")).contains("b"))
+        try bench.lineage.unpin(.artifact(report.output("b")))
+        try bench.lineage.pin(Pin(.run(#require(report.run)), note: "mine"))
+        try engine.collect(plan)
+        #expect(try bench.text(of: report.output("b")).contains("b"))
+    }
+
     @Test("what a collection has written down as gone, and not yet deleted, is no hit any more")
     func almostGone() async throws {
         try await bench.run(steps("c"))

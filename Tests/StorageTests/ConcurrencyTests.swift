@@ -164,6 +164,50 @@ import Testing
         #expect(try store.names(in: "tmp").isEmpty)
     }
 
+    @Test("a link is removed as a link, also where it may not be: what it leads to stays")
+    func links() throws {
+        let temporary = try TemporaryFolder()
+        let store = try temporary.store()
+        let here = ProcessIdentity.current
+        let dead = ProcessIdentity(host: here.host, boot: "earlier", space: here.space, pid: 1, started: 1)
+        let precious = try temporary.folder("precious", ["x": Data("x".utf8)])
+        let scratch = try store.makeScratch("dead", owner: dead)
+        try FileManager.default.createSymbolicLink(
+            at: scratch.appending(path: "link"), withDestinationURL: precious)
+        #expect(try store.sweep() == ["dead"])
+        #expect(try contents(of: precious).count == 1)
+
+    }
+
+    @Test(
+        "in a folder from which only owners remove, another user's link is left, and what it leads to",
+        .enabled(if: getuid() == 0, "only root can become another user"))
+    func stickyLink() async throws {
+        let temporary = try TemporaryFolder()
+        let store = try temporary.store()
+        let here = ProcessIdentity.current
+        let dead = ProcessIdentity(host: here.host, boot: "earlier", space: here.space, pid: 1, started: 1)
+        let precious = try temporary.folder("precious", ["x": Data("x".utf8)])
+        let tmp = store.root.appending(path: "tmp").path(percentEncoded: false)
+        _ = try store.makeScratch("other", owner: dead)
+        #expect(rmdir("\(tmp)/other") == 0)
+        #expect(symlink(precious.path(percentEncoded: false), "\(tmp)/other") == 0)
+        let others = ["", "objects", "quarantine"].map { store.root.appending(path: $0).path }
+        for path in [temporary.url.path, precious.path, precious.appending(path: "x").path] + others {
+            chmod(path, 0o777)
+        }
+        chmod(tmp, 0o1777)
+        let root = store.root.path(percentEncoded: false)
+        await #expect(processExitsWith: .success) { [root = root as String] in
+            guard setuid(65534) == 0 else { exit(1) }
+            let store = try ObjectStore(at: URL(filePath: root))
+            guard !store.isReadOnly, try store.sweep().isEmpty else { exit(2) }
+        }
+        #expect(try contents(of: precious).count == 1)
+        #expect(try store.sweep() == ["other"])
+        #expect(try contents(of: precious).count == 1)
+    }
+
     @Test("what was published lately is spared by gc, also when it was already there")
     func removal() throws {
         let temporary = try TemporaryFolder()

@@ -83,7 +83,8 @@ struct CheckpointKeeper: Sendable {
                 guard error.isLoss else { throw error }
                 note("the checkpoint after \(record.done) cannot be used, and is left out: \(error)")
                 // What cannot be removed, as what is in quarantine already, is left to gc.
-                for digest in try engine.lineage.drop(record) { _ = try? engine.store.remove(digest) }
+                let began = Date()
+                for digest in try engine.lineage.drop(record) { _ = try? remove(digest, since: began) }
                 continue
             }
             try engine.lineage.record(attempt, wentOnFrom: record, part: part)
@@ -130,8 +131,7 @@ struct CheckpointKeeper: Sendable {
         try batch.commit()
         let free = try engine.lineage.record(
             checkpoint: artifact.digest, artifact.manifest, of: digest(of: part), done: done, by: attempt, lease: lease)
-        // What another attempt has published again since then stays.
-        for digest in free { _ = try engine.store.remove(digest, unlessPublishedSince: began) }
+        for digest in free { try remove(digest, since: began) }
     }
 
     /// After success: of work that can go no further nothing need be kept, of other work the last.
@@ -139,8 +139,14 @@ struct CheckpointKeeper: Sendable {
         for part in kept.state.withLock({ $0.parts }) {
             let records = try engine.lineage.read { try $0.checkpoints(of: digest(of: part)) }
             for record in records.dropFirst(isComplete ? 0 : 1) {
-                for digest in try engine.lineage.drop(record) { _ = try engine.store.remove(digest) }
+                let began = Date()
+                for digest in try engine.lineage.drop(record) { try remove(digest, since: began) }
             }
         }
+    }
+
+    /// What another attempt has published again since then stays; times of files lag some milliseconds behind.
+    private func remove(_ digest: Digest, since date: Date) throws {
+        try engine.store.remove(digest, unlessPublishedSince: date - 0.01)
     }
 }

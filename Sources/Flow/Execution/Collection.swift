@@ -94,6 +94,9 @@ public struct CollectionPlan: Sendable {
     /// When the plan was made: an object that somebody publishes after this stays.
     public let date: Date
 
+    /// Whether what goes is what was revoked: pins do not keep it.
+    public let isOfRevoked: Bool
+
     /// An object that goes.
     public struct StoredDigest: Hashable, Sendable {
         /// Its name.

@@ -42,10 +42,12 @@ extension Engine {
                         digest: object.digest, bytes: object.bytes,
                         reason: object.revocation.map { "revoked: \($0.reason)" }
                             ?? (object.isOrphan ? "no artifact needs it" : "gc"), date: date)
-                }, unlessUsedSince: plan.date)
+                }, unlessUsedSince: plan.date, sparesPinned: !plan.isOfRevoked)
             let names = Set(gone.map(\.digest))
             for checkpoint in checkpoints where names.contains(checkpoint.artifact) { _ = try lineage.drop(checkpoint) }
             for eviction in gone {
+                // What was written down long ago may have been found since, and used: it is left to the next collection.
+                guard date.timeIntervalSinceNow > -Self.collectionPatience / 2 else { break }
                 freed += try store.remove(eviction.digest, unlessPublishedSince: plan.date - 0.01)
             }
         }
@@ -180,7 +182,7 @@ private struct Collector {
         }
         return CollectionPlan(
             evicted: evicted, kept: kept, objects: gone.sorted { $0.digest < $1.digest }, storedBytes: stored,
-            date: date)
+            date: date, isOfRevoked: policy.revoked)
     }
 
     private func reason(toKeep artifact: ArtifactRecord, size: Int) -> CollectionPlan.Reason? {

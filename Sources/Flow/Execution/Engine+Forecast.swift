@@ -112,6 +112,9 @@ extension Engine {
         return run.run.process.liveness == .dead ? .abandoned : .running
     }
 
+    /// How long after a collection wrote something down as gone, in seconds, it may still delete it.
+    static let collectionPatience = 600.0
+
     /// Whether the result of a key is known and all there.
     func isKnown(_ key: Digest, _ reader: LineageReader) throws -> Bool {
         guard let result = try reader.result(for: key, without: reader.taint()) else { return false }
@@ -142,9 +145,6 @@ extension Engine {
 
 /// What collections wrote down as gone lately, and may be about to delete.
 private struct RecentCollections {
-    /// Older notes do not count: what is still there then, stays.
-    private static let patience = 600.0
-
     private let now = Date()
     private let latest: Date?
 
@@ -152,7 +152,7 @@ private struct RecentCollections {
 
     /// The port of a result of which something is gone.
     func takenPort(of result: StepResult, _ reader: LineageReader) throws -> String? {
-        let first = max(result.ended, now - Self.patience)
+        let first = max(result.ended, now - Engine.collectionPatience)
         guard let latest, latest >= first, first <= now else { return nil }
         return try reader.evictedOutput(of: result.attempt, from: first, to: now)
     }

@@ -66,9 +66,7 @@ extension Engine {
             do {
                 let (steps, decisions) = try await runner.perform()
                 let outcome = Self.outcome(of: steps, cancellation)
-                // Of a thousand steps that are what they were nothing new is to be said.
-                let hits = Set(Self.decisions(of: forecast).filter { $0.decision == .hit })
-                try lineage.record(decisions.filter { !hits.contains($0) }, in: run)
+                try lineage.record(decisions, in: run)
                 try lineage.end(run, Self.outcomeRecord(outcome))
                 result = RunReport(
                     run: run, outcome: outcome, steps: steps, seconds: (ContinuousClock.now - start) / .seconds(1))
@@ -104,16 +102,14 @@ extension Engine {
         try lineage.record(digests.all.map { (digest: $0.digest, manifest: $0.manifest) })
         // At once, so that gc spares from now on what the run will read. All steps, so that they keep the order of the
         // plan; what is not a hit counts as not tried until it is.
-        try lineage.record(Self.decisions(of: forecast), in: run)
+        try lineage.record(
+            forecast.steps.map { step in
+                RunStep(
+                    step: step.id.description, stage: step.stage.name,
+                    decision: step.decision == .hit ? .hit : .skipped, cause: step.cause?.description,
+                    attempt: step.attempt)
+            }, in: run)
         return run
-    }
-
-    private static func decisions(of forecast: Forecast) -> [RunStep] {
-        forecast.steps.map { step in
-            RunStep(
-                step: step.id.description, stage: step.stage.name, decision: step.decision == .hit ? .hit : .skipped,
-                cause: step.cause?.description, attempt: step.attempt)
-        }
     }
 
     private static func outcome(of steps: [RunReport.Step], _ cancellation: CancellationFlag) -> RunReport.Outcome {

@@ -42,6 +42,8 @@ struct Runner {
     private var named: [NodeID: AttemptID]
     /// The hits of the forecast, under their keys.
     private let foreseen: [(id: NodeID, key: StepKey)]
+    /// Steps of which lineage may say something else by now.
+    private var hasBegun: Set<NodeID> = []
     /// Those of them that are hits still, now that they are named.
     private var confirmed: [NodeID: (key: StepKey, judgement: Planner.Judgement)] = [:]
     private var keys: [NodeID: StepKey] = [:]
@@ -92,7 +94,7 @@ struct Runner {
             memoryRoom: request.memory ?? .max)
     }
 
-    /// Runs to the end and returns what became of each step, in the order of the plan, with the rows for lineage.
+    /// Runs to the end and returns what became of each step, in the order of the plan, with the rows that lineage does not have yet.
     mutating func perform() async throws -> (steps: [RunReport.Step], decisions: [RunStep]) {
         let heartbeat = Task { [engine, leases] in
             while true {
@@ -111,6 +113,8 @@ struct Runner {
                         while let id = state.nextReady() { try lookUp(id) }
                         while let id = state.start() { try start(id, in: &group) }
                     } while state.hasReady
+                    // Good for the first look only: later, something may have been revoked or found damaged.
+                    confirmed = [:]
                     guard !state.isFinished, let completion = try await group.next() else { break }
                     handle(completion, in: &group)
                 }
@@ -133,7 +137,10 @@ struct Runner {
             }
         }
         let nodes = selection.steps.indices.map(NodeID.init)
-        return (nodes.compactMap { results[$0] }, nodes.compactMap { decisions[$0] })
+        // What was a hit from the start is written down already.
+        let hits = Set(foreseen.map(\.id)).subtracting(hasBegun)
+        let news = nodes.filter { !hits.contains($0) || decisions[$0]?.attempt != named[$0] }
+        return (nodes.compactMap { results[$0] }, news.compactMap { decisions[$0] })
     }
 
     private func step(_ id: NodeID) -> PlannedStep { selection.steps[id.index] }
@@ -227,6 +234,9 @@ struct Runner {
         }
         let isWanted = planner.forced.contains(step.id) || step.isVolatile
         let mayReuse = !isWanted || computed.contains(key.digest)
+        // The attempt takes its place in what lineage knows of the run.
+        named[id] = nil
+        hasBegun.insert(id)
         let fed = Dictionary(uniqueKeysWithValues: Set(step.feedingSteps).map { ($0, outputs[$0] ?? [:]) })
         let kinds = fed.keys.map { feeding in
             (feeding, Dictionary(self.step(selection.node(of: feeding)).outputs.map { ($0.name, $0.kind) }) { $1 })

@@ -93,9 +93,12 @@ extension LineageReader {
 extension Database {
     /// - Parameter attempt: whose own announcements do not count: they are of its earlier checkpoints.
     fileprivate func drop(_ checkpoint: CheckpointRecord, for attempt: AttemptID? = nil) throws -> [Digest] {
-        try run(
-            "DELETE FROM checkpoints WHERE prefix = ? AND done = ?", [checkpoint.prefix.hex, checkpoint.done])
         let artifact = checkpoint.artifact.hex
+        try run(
+            "DELETE FROM checkpoints WHERE prefix = ? AND done = ? AND artifact = ?",
+            [checkpoint.prefix.hex, checkpoint.done, artifact])
+        // Another attempt may have written its own in its place.
+        guard changesCount > 0 else { return [] }
         let isNeeded = try row(
             """
             SELECT 1 WHERE EXISTS (SELECT 1 FROM checkpoints WHERE artifact = :artifact)

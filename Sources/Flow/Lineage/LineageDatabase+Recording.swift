@@ -243,14 +243,16 @@ extension LineageDatabase {
         }
     }
 
-    /// Records objects as gone, except those that a run needs which goes on, or ended since a date, and those that attempts
-    /// are about to publish.
+    /// Records objects as gone, except those that a run needs which goes on, or ended since a date, those that attempts
+    /// are about to publish, and those that are pinned, which may have come since it was planned.
     ///
     /// With what runs write down, one transaction decides: what a run has named before it is spared; a run that names it
     /// later sees here that it is gone.
     ///
     /// - Returns: What was recorded.
-    public func record(_ evictions: [Eviction], unlessUsedSince date: Date) throws -> [Eviction] {
+    public func record(
+        _ evictions: [Eviction], unlessUsedSince date: Date, sparesPinned: Bool = true
+    ) throws -> [Eviction] {
         guard !evictions.isEmpty else { return [] }
         return try write("record evictions") { database in
             let reader = LineageReader(database: database)
@@ -264,7 +266,14 @@ extension LineageDatabase {
                     [run["id"] as String])
                 for row in announced { used.insert(try row.digest("digest")) }
             }
-            for artifact in try reader.artifacts(ofRuns: runs.map { RunID($0["id"]) }) {
+            var artifacts = try reader.artifacts(ofRuns: runs.map { RunID($0["id"]) })
+            for pin in try reader.pins() where sparesPinned {
+                switch pin.target {
+                case .artifact(let digest): artifacts.insert(digest)
+                case .run(let run): artifacts.formUnion(try reader.artifacts(ofRuns: [run]))
+                }
+            }
+            for artifact in artifacts {
                 used.insert(artifact)
                 for file in try database.rows("SELECT digest FROM artifact_files WHERE artifact = ?", [artifact.hex]) {
                     used.insert(try file.digest("digest"))

@@ -35,9 +35,9 @@ extension LineageReader {
         return found.result
     }
 
-    /// What the latest run of a pipeline used, as far as `result(for:)` would say the same; empty when anything was ever revoked.
+    /// What the latest run of a pipeline used, as far as `result(for:)` would say the same; empty while a revocation stands.
     ///
-    /// One statement for many steps.
+    /// The same few statements for any number of steps.
     public func latestResults(of pipeline: String) throws -> [Digest: StepResult] {
         guard try database.row("SELECT 1 FROM revocations LIMIT 1") == nil,
             let run = try database.row(

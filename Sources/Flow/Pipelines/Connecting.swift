@@ -317,15 +317,21 @@ extension Planner {
             waiting[declaration.name] = Set(parents)
             for parent in parents { children[parent, default: []].append(declaration.name) }
         }
-        var ready = Set(declarations.indices.filter { waiting[declarations[$0].name]?.isEmpty ?? true })
+        // The first in the file is the last in the list.
+        var ready = Array(declarations.indices.filter { waiting[declarations[$0].name]?.isEmpty ?? true }.reversed())
         var order: [StepDeclaration] = []
-        while let index = ready.min() {
-            ready.remove(index)
+        while let index = ready.popLast() {
             let name = declarations[index].name
             order.append(declarations[index])
             for child in children[name] ?? [] {
                 waiting[child]?.remove(name)
-                if waiting[child]?.isEmpty == true, let index = stepIndex[child] { ready.insert(index) }
+                guard waiting[child]?.isEmpty == true, let index = stepIndex[child] else { continue }
+                var (low, high) = (0, ready.count)
+                while low < high {
+                    let middle = (low + high) / 2
+                    if ready[middle] > index { low = middle + 1 } else { high = middle }
+                }
+                ready.insert(index, at: low)
             }
         }
         guard order.count < declarations.count else { return order }

@@ -74,12 +74,16 @@ enum Folders {
         func failure(_ operation: String, _ number: Int32) -> StorageError {
             .system(
                 operation: operation,
-                path: String(decoding: path.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self), errno: number)
+                path: String(decoding: path.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self),
+                errno: number)
         }
         if unlink(path) == 0 || errno == ENOENT { return }
         guard errno == EISDIR || errno == EPERM else { throw failure("remove", errno) }
-        // A stage may have taken its own right to write away.
-        chmod(path, 0o700)
+        // A stage may have taken its own right to read away. What is no folder is not opened, nor a link to one.
+        let refusal = errno
+        var status = stat()
+        guard lstat(path, &status) == 0, status.isFolder else { throw failure("remove", refusal) }
+        if status.st_mode & 0o700 != 0o700 { fchmodat(AT_FDCWD, path, 0o700, AT_SYMLINK_NOFOLLOW) }
         // A process that outlived its step may write into the folder while it is emptied.
         for _ in 0..<100 {
             guard let names = names(in: path) else {
@@ -95,7 +99,8 @@ enum Folders {
 
     /// Names with their final zeros; nil, with `errno`, when the folder cannot be opened.
     private static func names(in path: [CChar]) -> [[CChar]]? {
-        guard let stream = opendir(path) else { return nil }
+        let folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard folder >= 0, let stream = fdopendir(folder) else { return nil }
         defer { closedir(stream) }
         var names: [[CChar]] = []
         while let entry = readdir(stream) {

@@ -170,9 +170,14 @@ struct FrameReader: ~Copyable {
         hasher.makeRoom()
         var piece = UnsafeMutableRawBufferPointer(rebasing: pieces[..<FrameLayout.block])
         while true {
-            let count: Int
+            var count = 0
             do throws(StorageError) {
-                count = try file.read(into: input)
+                // The head at once, however little a file system gives.
+                repeat {
+                    let more = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: input[count...]))
+                    count += more
+                    if more == 0 { break }
+                } while isFirst && count < FrameLayout.headSize
             } catch {
                 guard case .system(_, _, EIO) = error else { throw error }
                 throw Damage(reason: "the disk cannot read it (\(String(cString: strerror(EIO))))")

@@ -51,7 +51,7 @@ extension ObjectStore {
     /// Keeps others from removing objects, or from relying on one that goes in this moment; where the file system has no such
     /// locks, the moment remains.
     ///
-    /// Held for some system calls, never over a wait for the disk.
+    /// Held for a look at some objects, never until something is on the disk.
     func withRemovalsLocked<Result, Failure: Error>(
         _ lock: RemovalLock, _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {

@@ -225,17 +225,22 @@ extension ObjectStore {
         guard let file = try? OpenFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), let status = try? file.status(),
             status.isRegular, let found = try? FrameReader.contentSize(file), found == size
         else { return false }
-        // A collection may have taken it in this moment, where there are no locks. Else only its age suffers when this fails: the file may belong to
-        // another user.
-        return utimensat(AT_FDCWD, path, nil, 0) == 0 || errno != ENOENT
+        // A collection goes by this time. What cannot be touched, as it is another user's, is written again.
+        return utimensat(AT_FDCWD, path, nil, 0) == 0
     }
 
     /// Gives a finished file the name of its digest.
     fileprivate func name(_ source: String, _ digest: Digest) throws(StorageError) {
         let target = path(of: digest)
-        // Published now, whenever it was written.
-        _ = utimensat(AT_FDCWD, source, nil, 0)
-        if rename(source, target) == 0 { return }
+        func isNamed() -> Bool {
+            // A collection that is about to remove what lies there must see that this is another.
+            withRemovalsLocked(.shared) {
+                // Published now, whenever it was written.
+                _ = utimensat(AT_FDCWD, source, nil, 0)
+                return rename(source, target) == 0
+            }
+        }
+        if isNamed() { return }
         switch errno {
         case ENOENT:
             try Folders.make(folder(of: digest))
@@ -245,6 +250,6 @@ extension ObjectStore {
             _ = try isolate(digest)
         default: throw .system(operation: "rename to", path: target, errno: errno)
         }
-        guard rename(source, target) == 0 else { throw .system(operation: "rename to", path: target, errno: errno) }
+        guard isNamed() else { throw .system(operation: "rename to", path: target, errno: errno) }
     }
 }

@@ -123,7 +123,7 @@ let package = Package(
         .tests("Storage", ["Storage", "Artifacts"]),
         .tests("Lineage", ["Lineage", "Artifacts", .grdb]),
         .tests("Exports", ["Exports", "Lineage", "Artifacts"]),
-        .tests("Execution", ["Execution", "Lineage", "Storage", "Pipelines", "StageKit", "Artifacts", .log]),
+        .tests("Execution", ["Execution", "Lineage", "Storage", "Pipelines", "StageKit", "Artifacts", .log, .grdb]),
         .tests("Stages", .stages + .core + ["StageKit", "Artifacts", .log]),
         .tests("EndToEnd", ["motrans", "Media", "Tensors", "Artifacts"]),
         .tests("Architecture", []),

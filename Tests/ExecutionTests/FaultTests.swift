@@ -1,7 +1,7 @@
 import Artifacts
 import Foundation
+import GRDB
 import Glibc
-import Lineage
 import Logging
 import Pipelines
 import StageKit
@@ -10,6 +10,7 @@ import Synchronization
 import Testing
 
 @testable import Execution
+@testable import Lineage
 
 /// What the disk, other processes and sudden deaths can do to a run.
 @Suite("Faults")
@@ -293,6 +294,25 @@ struct FaultTests {
         #expect(try await bench.run(more).report.summary == ["a: hit", "b: hit", "c: hit", "thief: done"])
         #expect(try await bench.run(more).report.wasUpToDate)
         #expect(try bench.engine().verify(readData: true).findings.isEmpty)
+    }
+
+    @Test("nothing is recorded whose objects were not announced to collections before")
+    func announced() async throws {
+        // The database itself refuses.
+        try bench.lineage.write("watch") { database in
+            try database.execute(
+                sql: """
+                    CREATE TRIGGER unannounced BEFORE INSERT ON attempt_outputs WHEN NOT EXISTS
+                        (SELECT 1 FROM announcements WHERE attempt = NEW.attempt AND digest = NEW.artifact)
+                    BEGIN SELECT RAISE(ABORT, 'unannounced'); END;
+                    CREATE TRIGGER unannounced_file BEFORE INSERT ON artifact_files WHEN NOT EXISTS
+                        (SELECT 1 FROM announcements WHERE digest = NEW.digest)
+                    BEGIN SELECT RAISE(ABORT, 'unannounced'); END;
+                    """)
+        }
+        #expect(try await bench.run(steps("c")).report.outcome == .succeeded)
+        let left = try bench.lineage.read { try Row.fetchAll($0.database, sql: "SELECT * FROM announcements") }
+        #expect(left.isEmpty)
     }
 
     @Test("what is pinned after a collection was planned stays")

@@ -137,8 +137,6 @@ import Testing
     func lateWriter() throws {
         let temporary = try TemporaryFolder()
         let store = try temporary.store()
-        let here = ProcessIdentity.current
-        let dead = ProcessIdentity(host: here.host, boot: "earlier", space: here.space, pid: 1, started: 1)
         let isDone = Atomic<Bool>(false)
         let tmp = store.root.appending(path: "tmp").path(percentEncoded: false)
         let writer = DispatchQueue(label: "writer")
@@ -155,7 +153,7 @@ import Testing
             writer.sync {}
         }
         for round in 0..<200 {
-            let folder = try store.makeScratch("dead-\(round)", owner: dead).path(percentEncoded: false)
+            let folder = try store.makeScratch("dead-\(round)", owner: .dead).path(percentEncoded: false)
             let odd = Array("\(folder)/out/".utf8CString.dropLast()) + [-1, -2, 0]
             #expect(mkdir("\(folder)/out", 0o777) == 0 && mkdir(odd, 0o777) == 0)
             while access("\(folder)/out/late", F_OK) != 0 { usleep(100) }
@@ -168,10 +166,8 @@ import Testing
     func links() throws {
         let temporary = try TemporaryFolder()
         let store = try temporary.store()
-        let here = ProcessIdentity.current
-        let dead = ProcessIdentity(host: here.host, boot: "earlier", space: here.space, pid: 1, started: 1)
         let precious = try temporary.folder("precious", ["x": Data("x".utf8)])
-        let scratch = try store.makeScratch("dead", owner: dead)
+        let scratch = try store.makeScratch("dead", owner: .dead)
         try FileManager.default.createSymbolicLink(
             at: scratch.appending(path: "link"), withDestinationURL: precious)
         #expect(try store.sweep() == ["dead"])
@@ -185,11 +181,9 @@ import Testing
     func stickyLink() async throws {
         let temporary = try TemporaryFolder()
         let store = try temporary.store()
-        let here = ProcessIdentity.current
-        let dead = ProcessIdentity(host: here.host, boot: "earlier", space: here.space, pid: 1, started: 1)
         let precious = try temporary.folder("precious", ["x": Data("x".utf8)])
         let tmp = store.root.appending(path: "tmp").path(percentEncoded: false)
-        _ = try store.makeScratch("other", owner: dead)
+        _ = try store.makeScratch("other", owner: .dead)
         #expect(rmdir("\(tmp)/other") == 0)
         #expect(symlink(precious.path(percentEncoded: false), "\(tmp)/other") == 0)
         let others = ["", "objects", "quarantine"].map { store.root.appending(path: $0).path }
@@ -248,5 +242,12 @@ import Testing
         }
         isDone.signal()
         #expect(try store.allObjects().isEmpty)
+    }
+}
+
+extension ProcessIdentity {
+    /// One of this host, before it was started again.
+    fileprivate static var dead: ProcessIdentity {
+        ProcessIdentity(host: current.host, boot: "earlier", space: current.space, pid: 1, started: 1)
     }
 }

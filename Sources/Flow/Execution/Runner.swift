@@ -42,10 +42,10 @@ struct Runner {
     private var named: [NodeID: AttemptID]
     /// The hits of the forecast, under their keys.
     private let foreseen: [(id: NodeID, key: StepKey)]
-    /// Steps of which lineage may say something else by now.
-    private var hasBegun: Set<NodeID> = []
     /// Those of them that are hits still, now that they are named.
     private var confirmed: [NodeID: (key: StepKey, judgement: Planner.Judgement)] = [:]
+    /// Steps of which an attempt may have said something else to lineage.
+    private var hasBegun: Set<NodeID> = []
     private var keys: [NodeID: StepKey] = [:]
     private var causes: [NodeID: Cause] = [:]
     /// Steps at work, or queued, by key: a second step with the same key waits for the first.

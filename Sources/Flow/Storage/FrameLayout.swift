@@ -79,33 +79,33 @@ enum FrameLayout: Hashable {
 enum ByteShuffle {
     /// All first bytes, then all second ones; what is left over at the end stays as it is.
     static func shuffle(_ source: UnsafeRawBufferPointer, _ width: Int, into target: UnsafeMutableRawBufferPointer) {
-        guard let from = source.baseAddress, let to = target.baseAddress else { return }
-        let count = source.count / width
-        for byte in 0..<width {
-            let plane = to + byte &* count
-            for index in 0..<count {
-                plane.storeBytes(
-                    of: from.load(fromByteOffset: index &* width &+ byte, as: UInt8.self), toByteOffset: index,
-                    as: UInt8.self)
-            }
-        }
-        let rest = count * width
-        (to + rest).copyMemory(from: from + rest, byteCount: source.count - rest)
+        move(source, width, (step: width, plane: 1), into: target, (step: 1, plane: source.count / width))
     }
 
     /// The way back.
     static func unshuffle(_ source: UnsafeRawBufferPointer, _ width: Int, into target: UnsafeMutableRawBufferPointer) {
-        guard let from = source.baseAddress, let to = target.baseAddress else { return }
+        move(source, width, (step: 1, plane: source.count / width), into: target, (step: width, plane: 1))
+    }
+
+    /// - Parameters:
+    ///   - from: how far it is from a byte of one number to that of the next, and from one byte of a number to the next.
+    ///   - to: the same where they go. Inlined, so that the compiler knows which of the steps is 1.
+    @inline(__always)
+    private static func move(
+        _ source: UnsafeRawBufferPointer, _ width: Int, _ from: (step: Int, plane: Int),
+        into target: UnsafeMutableRawBufferPointer, _ to: (step: Int, plane: Int)
+    ) {
+        precondition(source.count <= target.count, "there is no room for \(source.count) bytes")
+        guard let old = source.baseAddress, let new = target.baseAddress else { return }
         let count = source.count / width
         for byte in 0..<width {
-            let plane = from + byte &* count
             for index in 0..<count {
-                to.storeBytes(
-                    of: plane.load(fromByteOffset: index, as: UInt8.self), toByteOffset: index &* width &+ byte,
-                    as: UInt8.self)
+                new.storeBytes(
+                    of: old.load(fromByteOffset: index &* from.step &+ byte &* from.plane, as: UInt8.self),
+                    toByteOffset: index &* to.step &+ byte &* to.plane, as: UInt8.self)
             }
         }
-        let rest = count * width
-        (to + rest).copyMemory(from: from + rest, byteCount: source.count - rest)
+        let whole = count * width
+        (new + whole).copyMemory(from: old + whole, byteCount: source.count - whole)
     }
 }

@@ -1,7 +1,7 @@
 # Small habits. `make demo` and `make test` do all the set-up themselves on a fresh Debian machine with Swift 6.3.
 
 PACKAGES = libsqlite3-dev libopenblas-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev \
-           libzstd-dev libssl-dev pkg-config
+           libzstd-dev libssl-dev libcurl4-openssl-dev pkg-config
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 MOTRANS = .build/release/motrans
 PIPELINE = pipelines/jumping.yaml
@@ -70,7 +70,7 @@ build: setup
 	swift build
 
 release: setup
-	swift build -c release --product motrans
+	swift build -c release --static-swift-stdlib --product motrans
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests

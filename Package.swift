@@ -18,6 +18,7 @@ let package = Package(
         // System: C libraries: headers, and for those whose loading takes long, functions that load them when first called.
         .target(name: "CBLAS", path: "Sources/System/CBLAS"),
         .target(name: "CAV", path: "Sources/System/CAV"),
+        .target(name: "CCurl", path: "Sources/System/CCurl"),
         .systemLibrary(name: "CZstd", path: "Sources/System/CZstd", providers: [.apt(["libzstd-dev"])]),
         .systemLibrary(name: "CCrypto", path: "Sources/System/CCrypto", providers: [.apt(["libssl-dev"])]),
 
@@ -52,7 +53,7 @@ let package = Package(
         // Stages: where the two meet, one module each. Formats is what lies inside the artifacts that flow between them.
         .stage("Formats", ["Diffusion", "Models", "Layers", "Autograd", "Checkpoints", "Tensors", "Tracing"]),
         .stage("FrameExtraction", ["Formats", "Media"]),
-        .stage("Recaption", ["Formats", "Diffusion", "Autograd", "Models", "Media", "Tensors"]),
+        .stage("Recaption", ["Formats", "Diffusion", "Autograd", "Models", "Media", "Tensors", "CCurl"]),
         .stage("SpatialLoRATraining", ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Tensors", "Tracing"]),
         .stage("ImageEmbedding", ["Formats", "Autograd", "Models", "Media", "Tensors", "Tracing"]),
         .stage("MotionTraining", ["Formats", "Diffusion", "Models", "Layers", "Autograd", "Tensors", "Tracing"]),

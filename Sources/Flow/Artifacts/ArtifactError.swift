@@ -33,5 +33,12 @@ public enum ArtifactError: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The same, of a value that is a part of another: `[3]`, or a key.
+    func inside(_ part: String) -> ArtifactError {
+        guard case .number(let number, let path) = self else { return self }
+        let whole = path.isEmpty || path.hasPrefix("[") ? part + path : "\(part).\(path)"
+        return .number(number, path: whole)
+    }
+
     private static func place(_ path: String) -> String { path.isEmpty ? "the value" : "the value at \(path)" }
 }

@@ -35,12 +35,16 @@ public struct KeyRecord: Hashable, Sendable {
     /// - Throws: `ArtifactError.duplicateField`, and `.number` for a value without a canonical form.
     public mutating func add(_ path: String, _ value: Value) throws(ArtifactError) {
         guard paths.insert(path).inserted else { throw .duplicateField(path) }
-        var line: [UInt8] = []
-        if Self.isPlain(path) { line += path.utf8 } else { Value.appendCanonical(path, to: &line) }
-        line += " = ".utf8
-        try value.appendCanonical(to: &line, at: "")
-        line.append(UInt8(ascii: "\n"))
-        bytes += line
+        let before = bytes.count
+        if Self.isPlain(path) { bytes += path.utf8 } else { Value.appendCanonical(path, to: &bytes) }
+        bytes += " = ".utf8
+        do throws(ArtifactError) {
+            try value.appendCanonical(to: &bytes)
+        } catch {
+            bytes.removeLast(bytes.count - before)
+            throw error
+        }
+        bytes.append(UInt8(ascii: "\n"))
         fields.append(Field(path: path, value: value))
     }
 

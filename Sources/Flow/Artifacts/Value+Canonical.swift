@@ -11,7 +11,7 @@ extension Value {
     /// - Throws: `ArtifactError.number` for NaN, infinities and -0.0; `.duplicateKey` for keys that are equal in NFC.
     public func canonicalText() throws(ArtifactError) -> String {
         var text: [UInt8] = []
-        try appendCanonical(to: &text, at: "")
+        try appendCanonical(to: &text)
         return String(decoding: text, as: UTF8.self)
     }
 
@@ -23,14 +23,15 @@ extension Value {
         self = try reader.document()
     }
 
-    func appendCanonical(to text: inout [UInt8], at path: String) throws(ArtifactError) {
+    /// Appends the canonical text; after an error, what is there of it is of no use.
+    func appendCanonical(to text: inout [UInt8]) throws(ArtifactError) {
         switch self {
         case .null: text += "null".utf8
         case .bool(let truth): text += (truth ? "true" : "false").utf8
         case .int(let number): text += String(number).utf8
         case .double(let number):
             guard number.isFinite, !(number == 0 && number.sign == .minus) else {
-                throw .number(number == 0 ? "-0.0" : "\(number)", path: path)
+                throw .number(number == 0 ? "-0.0" : "\(number)", path: "")
             }
             text += number.description.utf8
         case .string(let string): Self.appendCanonical(string, to: &text)
@@ -38,7 +39,9 @@ extension Value {
             text.append(UInt8(ascii: "["))
             for (index, item) in items.enumerated() {
                 if index > 0 { text.append(UInt8(ascii: ",")) }
-                try item.appendCanonical(to: &text, at: "\(path)[\(index)]")
+                do throws(ArtifactError) { try item.appendCanonical(to: &text) } catch {
+                    throw error.inside("[\(index)]")
+                }
             }
             text.append(UInt8(ascii: "]"))
         case .map(let pairs):
@@ -49,7 +52,9 @@ extension Value {
                 if index > 0 { text.append(UInt8(ascii: ",")) }
                 Self.appendCanonical(pair.key, to: &text)
                 text.append(UInt8(ascii: ":"))
-                try pair.value.appendCanonical(to: &text, at: path.isEmpty ? pair.key : "\(path).\(pair.key)")
+                do throws(ArtifactError) { try pair.value.appendCanonical(to: &text) } catch {
+                    throw error.inside(pair.key)
+                }
             }
             text.append(UInt8(ascii: "}"))
         }
@@ -57,9 +62,17 @@ extension Value {
 
     /// Appends a string with its quotes.
     static func appendCanonical(_ string: String, to text: inout [UInt8]) {
+        text.append(UInt8(ascii: "\""))
+        let isPlain = string.utf8.allSatisfy {
+            (32..<127).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+        }
+        if isPlain { text += string.utf8 } else { appendEscaped(string, to: &text) }
+        text.append(UInt8(ascii: "\""))
+    }
+
+    private static func appendEscaped(_ string: String, to text: inout [UInt8]) {
         let isASCII = string.utf8.allSatisfy { $0 < 128 }
         let normal = isASCII ? string : string.precomposedStringWithCanonicalMapping
-        text.append(UInt8(ascii: "\""))
         for byte in normal.utf8 {
             switch byte {
             case UInt8(ascii: "\""): text += #"\""#.utf8
@@ -75,6 +88,5 @@ extension Value {
             default: text.append(byte)
             }
         }
-        text.append(UInt8(ascii: "\""))
     }
 }

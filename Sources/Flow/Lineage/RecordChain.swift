@@ -77,11 +77,13 @@ extension LineageDatabase {
         try database.run(
             "INSERT INTO chain (sequence, kind, subject, content, previous, digest) VALUES (?, ?, ?, ?, ?, ?)",
             [sequence, kind.rawValue, subject, content.hex, previous.hex, digest.hex])
-        let line = Value.map([
-            "chain": .string(digest.hex), "content": record, "kind": .string(kind.rawValue),
-            "previous": .string(previous.hex), "sequence": .int(sequence), "subject": .string(subject),
-        ])
-        files?.add(try line.databaseText(of: "\(kind.rawValue) \(subject)"), to: Self.fileName(kind, subject, record))
+        // A record can be long: its text is put in as it is, where the order of the keys wants it.
+        let rest = try Value.map([
+            "kind": .string(kind.rawValue), "previous": .string(previous.hex), "sequence": .int(sequence),
+            "subject": .string(subject),
+        ]).databaseText(of: "\(kind.rawValue) \(subject)")
+        let line = "{\"chain\":\"\(digest.hex)\",\"content\":\(text),\(rest.dropFirst())"
+        files?.add(line, to: Self.fileName(kind, subject, record))
     }
 
     /// Where a record is written down beside the database: those of a run in one file.

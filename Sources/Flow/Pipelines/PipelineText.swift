@@ -28,7 +28,7 @@ public struct PipelineText: Sendable {
 
     /// What it says under a key of its own, when that is a plain text.
     public func text(of key: String) -> String? {
-        guard let text = entries.first(where: { $0.name == key })?.value.text, !text.contains("${") else { return nil }
+        guard let text = entries.first(where: { $0.name == key })?.value.text, !text.mayRefer else { return nil }
         return text
     }
 

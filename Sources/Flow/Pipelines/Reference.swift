@@ -15,7 +15,7 @@ struct Reference: Hashable {
     ///
     /// Nil for a reference that is none, and what is wrong with it.
     static func pieces(of text: String) -> (pieces: [Piece], problem: String?) {
-        guard text.mayRefer, text.contains("${") else { return ([.text(text)], nil) }
+        guard text.mayRefer else { return ([.text(text)], nil) }
         var pieces: [Piece] = []
         var literal = ""
         var rest = text[...]

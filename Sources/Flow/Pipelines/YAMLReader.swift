@@ -208,7 +208,8 @@ enum YAMLReader {
                 let rest = source.isASCII ? Substring(text.utf8.dropFirst(start - 1)) : text.dropFirst(start - 1)
                 // Of plain ASCII, which nearly all is, the bytes are the characters.
                 let isPlain = scalar.style == .plain && source.isASCII && rest.utf8.starts(with: scalar.string.utf8)
-                length = isPlain ? scalar.string.utf8.count : YAMLReader.length(of: scalar, in: rest)
+                length =
+                    isPlain ? scalar.string.utf8.count : YAMLReader.length(of: scalar, in: rest, source.isASCII)
             }
             return Place(source, line: line, column: start, length: length)
         }
@@ -220,24 +221,34 @@ enum YAMLReader {
         return String(text.unicodeScalars.prefix(max(0, column - 1))).count + 1
     }
 
-    private static func length(of scalar: Node.Scalar, in rest: Substring) -> Int {
+    private static func length(of scalar: Node.Scalar, in rest: Substring, _ isASCII: Bool) -> Int {
         switch scalar.style {
-        case .plain where rest.hasPrefix(scalar.string): return scalar.string.count
-        case .singleQuoted, .doubleQuoted:
-            guard let quote = rest.first else { return 1 }
-            var isEscaped = false
-            for (offset, character) in rest.enumerated().dropFirst() {
-                if isEscaped {
-                    isEscaped = false
-                } else if character == "\\", quote == "\"" {
-                    isEscaped = true
-                } else if character == quote {
-                    return offset + 1
-                }
-            }
-            return 1
-        default: return 1
+        case .plain where rest.hasPrefix(scalar.string): scalar.string.count
+        case .singleQuoted where isASCII: quotedLength(rest.utf8, escape: nil)
+        case .singleQuoted: quotedLength(rest, escape: nil)
+        case .doubleQuoted where isASCII: quotedLength(rest.utf8, escape: UInt8(ascii: "\\"))
+        case .doubleQuoted: quotedLength(rest, escape: "\\")
+        default: 1
         }
+    }
+
+    /// As far as to the closing quote, both quotes included; 1 when there is none.
+    private static func quotedLength<Text: Collection>(_ text: Text, escape: Text.Element?) -> Int
+    where Text.Element: Equatable {
+        guard let quote = text.first else { return 1 }
+        var length = 1
+        var isEscaped = false
+        for unit in text.dropFirst() {
+            length += 1
+            if isEscaped {
+                isEscaped = false
+            } else if unit == escape {
+                isEscaped = true
+            } else if unit == quote {
+                return length
+            }
+        }
+        return 1
     }
 
     private static func diagnostic(_ error: YamlError, _ source: SourceText) -> Diagnostic {

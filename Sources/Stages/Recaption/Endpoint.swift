@@ -1,10 +1,6 @@
 import Foundation
 import Logging
 
-#if canImport(FoundationNetworking)
-    import FoundationNetworking
-#endif
-
 /// A server that speaks OpenAI's chat completions with pictures.
 ///
 /// Knows nothing of clips and captions.
@@ -82,7 +78,7 @@ struct Endpoint {
         preconditionFailure("the attempts have no end")
     }
 
-    private func request(_ question: String, _ png: [UInt8]) throws -> URLRequest {
+    private func request(_ question: String, _ png: [UInt8]) throws -> Exchange.Request {
         let image = "data:image/png;base64," + Data(png).base64EncodedString()
         var body: [String: Any] = [
             "temperature": 0, "max_tokens": 300, "stream": false,
@@ -97,15 +93,15 @@ struct Endpoint {
             ],
         ]
         if let model { body["model"] = model }
-        var request = URLRequest(url: url, cachePolicy: .reloadIgnoringLocalCacheData, timeoutInterval: timeout)
-        request.httpMethod = "POST"
-        request.httpBody = try JSONSerialization.data(withJSONObject: body, options: [.sortedKeys])
-        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-        if let key { request.setValue("Bearer \(key)", forHTTPHeaderField: "Authorization") }
-        return request
+        // Without the last, libcurl sends the picture only when the server has agreed to receive it.
+        var headers = ["Content-Type: application/json", "Expect:"]
+        if let key { headers.append("Authorization: Bearer \(key)") }
+        return Exchange.Request(
+            url: url, headers: headers, body: try JSONSerialization.data(withJSONObject: body, options: [.sortedKeys]))
     }
 
-    private func answer(to request: URLRequest, _ checkCancellation: @Sendable () throws -> Void) throws -> Answer {
+    private func answer(to request: Exchange.Request, _ checkCancellation: @Sendable () throws -> Void) throws -> Answer
+    {
         let reply = try Exchange(request, timeout: timeout).reply(checkCancellation, place: place)
         return try ChatReply(
             status: reply.status, body: reply.body, retryAfter: reply.retryAfter, place: place, key: key
@@ -123,6 +119,7 @@ enum EndpointError: Error, Hashable, CustomStringConvertible {
     case secretInURL
     case noKey(variable: String)
     case badKey(variable: String)
+    case noLibrary(reason: String)
     case unreachable(place: String, reason: String)
     case timeout(place: String, seconds: Double)
     case tooMuch(place: String, limit: Int)
@@ -159,6 +156,8 @@ enum EndpointError: Error, Hashable, CustomStringConvertible {
             "endpoint has a user, a password or a query in it: a key comes from the variable that key-variable names"
         case .noKey(let variable): "the environment variable \(variable), which should hold the key, is not set"
         case .badKey(let variable): "the key in the environment variable \(variable) has a line break in it"
+        case .noLibrary(let reason):
+            "captioner: endpoint speaks through libcurl, which cannot be used: \(reason); install the package that has it"
         case .unreachable(let place, let reason): "\(place) cannot be reached: \(reason)"
         case .timeout(let place, let seconds): "\(place) has not answered within \(seconds) s"
         case .tooMuch(let place, let limit): "\(place) answers with more than \(limit >> 10) KiB"

@@ -20,6 +20,7 @@ let package = Package(
         .target(name: "CAV", path: "Sources/System/CAV"),
         .target(name: "CCurl", path: "Sources/System/CCurl"),
         .systemLibrary(name: "CZstd", path: "Sources/System/CZstd", providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CLinux", path: "Sources/System/CLinux"),
         .systemLibrary(name: "CCrypto", path: "Sources/System/CCrypto", providers: [.apt(["libssl-dev"])]),
 
         // Core: numbers; knows nothing of pipelines.
@@ -45,7 +46,7 @@ let package = Package(
         .flow("Artifacts", ["CCrypto"]),
         .flow("StageKit", ["Artifacts", .log]),
         .flow("Pipelines", ["StageKit", "Artifacts", .yams]),
-        .flow("Storage", ["Artifacts", "CZstd"]),
+        .flow("Storage", ["Artifacts", "CZstd", "CLinux"]),
         .flow("Lineage", ["Artifacts", .grdb]),
         .flow("Exports", ["Lineage", "Artifacts"]),
         .flow("Execution", ["Lineage", "Storage", "Pipelines", "StageKit", "Artifacts", .log]),

@@ -109,6 +109,18 @@ import Testing
         #expect(try Data(contentsOf: plain) == wanted)
     }
 
+    @Test("many floats, of which zstd only counts how often each byte occurs, take no more room and come back")
+    func manyFloats() throws {
+        let temporary = try TemporaryFolder()
+        let store = try temporary.store()
+        let data = floats((9 << 20) / 4, width: 4)
+        let digest = try store.publish(folder: temporary.folder("a", ["x": data]), kind: .files).manifest.entries[0]
+            .digest
+        #expect(try store.allObjects().first { $0.digest == digest }?.storedBytes ?? .max < data.count * 9 / 10)
+        #expect(try store.read(digest) == data)
+        #expect(try store.verify(readData: true).findings.isEmpty)
+    }
+
     @Test("damage in any block of a large object is found, whether it is shuffled or not", arguments: [true, false])
     func largeDamage(isShuffled: Bool) throws {
         let temporary = try TemporaryFolder()

@@ -26,11 +26,11 @@ public struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     /// Takes the 32 bytes that a hash function gave.
     fileprivate init(bytes: [UInt8]) {
-        let digits = Array("0123456789abcdef".utf8)
+        func digit(_ half: UInt8) -> UInt8 { half < 10 ? 48 + half : 87 + half }
         hex = String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
             for (index, byte) in bytes.enumerated() {
-                buffer[2 * index] = digits[Int(byte >> 4)]
-                buffer[2 * index + 1] = digits[Int(byte & 15)]
+                buffer[2 * index] = digit(byte >> 4)
+                buffer[2 * index + 1] = digit(byte & 15)
             }
             return bytes.count * 2
         }
@@ -66,11 +66,13 @@ extension Digest {
     /// Runs in libcrypto, which uses the SHA instructions of the processor where there are any.
     public struct Hasher: ~Copyable {
         private let context: OpaquePointer
+        /// Looked up once: with what `EVP_sha256` gives, libcrypto looks it up for every hash.
+        nonisolated(unsafe) private static let sha256 = EVP_MD_fetch(nil, "SHA256", nil)
 
         /// A hash of no bytes yet.
         public init() {
             // Both fail only when memory is exhausted or libcrypto was built without SHA-256.
-            guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
+            guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, Hasher.sha256, nil) == 1 else {
                 preconditionFailure("libcrypto has no SHA-256")
             }
             self.context = context

@@ -88,7 +88,7 @@ extension KeyRecord {
     public var text: String { String(decoding: bytes, as: UTF8.self) }
 
     /// The key: the SHA-256 of `text`.
-    public var digest: Digest { Digest(of: text) }
+    public var digest: Digest { Digest(of: bytes) }
 
     /// Reads `text` back.
     ///

@@ -44,6 +44,8 @@ struct Runner {
     private let foreseen: [(id: NodeID, key: StepKey)]
     /// Those of them that are hits still, now that they are named.
     private var confirmed: [NodeID: (key: StepKey, judgement: Planner.Judgement)] = [:]
+    /// Steps that came out as they did in the forecast: those that only they feed have the keys of the forecast.
+    private var asForeseen: Set<NodeID> = []
     /// Steps of which an attempt may have said something else to lineage.
     private var hasBegun: Set<NodeID> = []
     private var keys: [NodeID: StepKey] = [:]
@@ -150,9 +152,8 @@ struct Runner {
     /// Decides about a step whose inputs are there.
     private mutating func lookUp(_ id: NodeID) throws {
         let step = step(id)
-        guard let key = try planner.key(of: step, outputs: { outputs[$0] }) else {
-            preconditionFailure("\(step.id) is ready before its inputs are")
-        }
+        let key = try key(of: step, id)
+        let isForeseen = confirmed[id]?.key.digest == key.digest
         if let old = keys[id], old.digest != key.digest {
             // What feeds it was made again and came out different while it waited.
             giveUpLead(id)
@@ -172,6 +173,7 @@ struct Runner {
         switch judgement {
         case .hit(let attempt, let known):
             outputs[step.id] = known
+            if isForeseen { asForeseen.insert(id) }
             giveUpLead(id)
             // A step that was recomputed for another keeps its own story.
             if decisions[id] == nil {
@@ -187,6 +189,19 @@ struct Runner {
             leaders[key.digest] = id
             state.queue(id)
         }
+    }
+
+    /// The key of a step whose inputs are there.
+    private func key(of step: PlannedStep, _ id: NodeID) throws -> StepKey {
+        if let foreseen = confirmed[id]?.key,
+            step.feedingSteps.allSatisfy({ asForeseen.contains(selection.node(of: $0)) })
+        {
+            return foreseen
+        }
+        guard let key = try planner.key(of: step, outputs: { outputs[$0] }) else {
+            preconditionFailure("\(step.id) is ready before its inputs are")
+        }
+        return key
     }
 
     /// Judges what the forecast found once more, in one look for all.

@@ -100,11 +100,14 @@ extension LineageReader {
 
     /// What a run decided about its steps, in the order of their recording.
     public func steps(of run: RunID) throws -> [RunStep] {
-        try database.rows("SELECT * FROM run_steps WHERE run = ? ORDER BY rowid", [run.text]).map { row in
-            RunStep(
-                step: row["step"], stage: row["stage"], decision: try row.option("decision"), cause: row["cause"],
-                attempt: (row["attempt"] as String?).map(AttemptID.init))
+        var steps: [RunStep] = []
+        try database.forEachRow("SELECT * FROM run_steps WHERE run = ? ORDER BY rowid", [run.text]) { row in
+            steps.append(
+                RunStep(
+                    step: row["step"], stage: row["stage"], decision: try row.option("decision"), cause: row["cause"],
+                    attempt: (row["attempt"] as String?).map(AttemptID.init)))
         }
+        return steps
     }
 
     // MARK: Attempts

@@ -38,7 +38,7 @@ enum YAMLReader {
         }
         let source = SourceText(text, name: name, folder: folder)
         problems.opened(source)
-        let isPlain = text.utf8.allSatisfy { (32..<127).contains($0) || $0 == UInt8(ascii: "\n") }
+        let isPlain = Array(text.utf8).allSatisfy { (32..<127).contains($0) || $0 == UInt8(ascii: "\n") }
         if !isPlain, let index = text.unicodeScalars.firstIndex(where: isForbidden) {
             let before = SourceText(String(text.unicodeScalars[..<index]), name: name, folder: folder)
             let code = String(text.unicodeScalars[index].value, radix: 16, uppercase: true)
@@ -54,7 +54,7 @@ enum YAMLReader {
 
     /// The single document of a source; nil with a diagnostic when it is broken, an empty map when there is nothing.
     static func document(_ source: SourceText, _ problems: Problems) -> Written? {
-        guard source.text.utf8.count(where: isSeparator) <= mostSeparators else {
+        guard Array(source.text.utf8).count(where: isSeparator) <= mostSeparators else {
             problems.add(Place(source), "the file has more than \(mostSeparators) lines and items of lists")
             return nil
         }

@@ -81,7 +81,9 @@ extension SettingShape {
     func normalised(
         _ value: Value, range: ClosedRange<Double>?, path: [SettingMismatch.Component]
     ) throws(SettingMismatch) -> Value {
-        let mismatch = SettingMismatch("expected \(description), found \(value.inWords)", path: path)
+        var mismatch: SettingMismatch {
+            SettingMismatch("expected \(description), found \(value.inWords)", path: path)
+        }
         switch (self, value) {
         case (.optional, .null): return .null
         case (.optional(let shape), _):

@@ -79,33 +79,60 @@ enum FrameLayout: Hashable {
 enum ByteShuffle {
     /// All first bytes, then all second ones; what is left over at the end stays as it is.
     static func shuffle(_ source: UnsafeRawBufferPointer, _ width: Int, into target: UnsafeMutableRawBufferPointer) {
-        move(source, width, (step: width, plane: 1), into: target, (step: 1, plane: source.count / width))
+        guard let (old, new, count) = begin(source, width, target) else { return }
+        // A whole number is loaded at once: the compiler makes vectors of that, and none of single bytes far apart.
+        switch width {
+        case 4:
+            for index in 0..<count {
+                let number = UInt32(littleEndian: old.loadUnaligned(fromByteOffset: index &* 4, as: UInt32.self))
+                new[index] = UInt8(truncatingIfNeeded: number)
+                new[count &+ index] = UInt8(truncatingIfNeeded: number &>> 8)
+                new[2 &* count &+ index] = UInt8(truncatingIfNeeded: number &>> 16)
+                new[3 &* count &+ index] = UInt8(truncatingIfNeeded: number &>> 24)
+            }
+        case 2:
+            for index in 0..<count {
+                let number = UInt16(littleEndian: old.loadUnaligned(fromByteOffset: index &* 2, as: UInt16.self))
+                new[index] = UInt8(truncatingIfNeeded: number)
+                new[count &+ index] = UInt8(truncatingIfNeeded: number &>> 8)
+            }
+        default: preconditionFailure("no numbers have \(width) bytes")
+        }
     }
 
     /// The way back.
     static func unshuffle(_ source: UnsafeRawBufferPointer, _ width: Int, into target: UnsafeMutableRawBufferPointer) {
-        move(source, width, (step: 1, plane: source.count / width), into: target, (step: width, plane: 1))
+        guard let (old, new, count) = begin(source, width, target) else { return }
+        func byte(_ plane: Int, _ index: Int) -> UInt8 {
+            old.load(fromByteOffset: plane &* count &+ index, as: UInt8.self)
+        }
+        switch width {
+        case 4:
+            for index in 0..<count {
+                let low = UInt32(byte(0, index)) | UInt32(byte(1, index)) &<< 8
+                let number = low | UInt32(byte(2, index)) &<< 16 | UInt32(byte(3, index)) &<< 24
+                UnsafeMutableRawPointer(new).storeBytes(
+                    of: number.littleEndian, toByteOffset: index &* 4, as: UInt32.self)
+            }
+        case 2:
+            for index in 0..<count {
+                let number = UInt16(byte(0, index)) | UInt16(byte(1, index)) &<< 8
+                UnsafeMutableRawPointer(new).storeBytes(
+                    of: number.littleEndian, toByteOffset: index &* 2, as: UInt16.self)
+            }
+        default: preconditionFailure("no numbers have \(width) bytes")
+        }
     }
 
-    /// - Parameters:
-    ///   - from: how far it is from a byte of one number to that of the next, and from one byte of a number to the next.
-    ///   - to: the same where they go. Inlined, so that the compiler knows which of the steps is 1.
-    @inline(__always)
-    private static func move(
-        _ source: UnsafeRawBufferPointer, _ width: Int, _ from: (step: Int, plane: Int),
-        into target: UnsafeMutableRawBufferPointer, _ to: (step: Int, plane: Int)
-    ) {
+    /// Copies what is left over; nil when there is nothing.
+    private static func begin(
+        _ source: UnsafeRawBufferPointer, _ width: Int, _ target: UnsafeMutableRawBufferPointer
+    ) -> (UnsafeRawPointer, UnsafeMutablePointer<UInt8>, count: Int)? {
         precondition(source.count <= target.count, "there is no room for \(source.count) bytes")
-        guard let old = source.baseAddress, let new = target.baseAddress else { return }
+        guard let old = source.baseAddress, let new = target.baseAddress else { return nil }
         let count = source.count / width
-        for byte in 0..<width {
-            for index in 0..<count {
-                new.storeBytes(
-                    of: old.load(fromByteOffset: index &* from.step &+ byte &* from.plane, as: UInt8.self),
-                    toByteOffset: index &* to.step &+ byte &* to.plane, as: UInt8.self)
-            }
-        }
         let whole = count * width
         (new + whole).copyMemory(from: old + whole, byteCount: source.count - whole)
+        return (old, new.assumingMemoryBound(to: UInt8.self), count)
     }
 }

@@ -14,9 +14,13 @@ struct FrameWriter: ~Copyable {
     private let block: UnsafeMutableRawBufferPointer
     private var filled = 0
     private var hasBegun = false
+    /// Bytes that the disk was not yet asked to take.
+    private var unstarted = 0
 
     /// Bytes that are read and written at once; also what a sample of a file has at most.
     static let chunk = FrameLayout.block
+    /// The disk takes so many at once while the next ones are read: else all of them wait for the end.
+    private static let ahead = 32 << 20
     /// Below this the threads of zstd cost more than they save.
     private static let threaded = 8 << 20
 
@@ -27,15 +31,18 @@ struct FrameWriter: ~Copyable {
         self.layout = layout
         let level: Int32 =
             switch layout {
-            case .stored: Int32(ZSTD_minCLevel())
+            case .stored: ZSTD_minCLevel()
             case .compressed: 3
-            // What a higher one looks for is not in floats: 1 is twice as fast, and smaller.
-            case .shuffled: 1
+            // Floats hardly repeat: how often each byte occurs is all that compresses them, and looking for more costs
+            // three times as much. In small files there is often some padding.
+            case .shuffled: size < Self.threaded ? 1 : ZSTD_minCLevel()
             }
         block = .allocate(byteCount: layout.width == nil ? 0 : 2 * min(FrameLayout.block, size), alignment: 16)
         output = .allocate(byteCount: Self.chunk, alignment: 16)
         // Negative levels only look for long repetitions and leave literals as they are.
         ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
+        // ZSTD_c_literalCompressionMode: encode them by their frequencies all the same. A library that refuses does no harm.
+        if layout.width != nil { ZSTD_CCtx_setParameter(context, ZSTD_c_experimentalParam5, 1) }
         ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
         ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 1)
         // With a worker, compression runs beside hashing. A library without threads refuses, which does no harm.
@@ -61,7 +68,12 @@ struct FrameWriter: ~Copyable {
         var rest = bytes
         while !rest.isEmpty {
             // A file that grew while it was read has more than was said: zstd refuses what is too much.
-            if filled == block.count / 2 { try compressBlock(to: file) }
+            if filled == block.count / 2 { try compressFilled(to: file) }
+            if filled == 0, rest.count >= FrameLayout.block, block.count == 2 * FrameLayout.block {
+                try compressBlock(UnsafeRawBufferPointer(rebasing: rest.prefix(FrameLayout.block)), to: file)
+                rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(FrameLayout.block))
+                continue
+            }
             let count = min(block.count / 2 - filled, rest.count)
             UnsafeMutableRawBufferPointer(rebasing: block[filled..<filled + count])
                 .copyMemory(from: UnsafeRawBufferPointer(rebasing: rest.prefix(count)))
@@ -70,13 +82,21 @@ struct FrameWriter: ~Copyable {
         }
     }
 
-    private mutating func compressBlock(to file: borrowing OpenFile) throws(StorageError) {
-        guard let width = layout.width, filled > 0 else { return }
-        let shuffled = UnsafeMutableRawBufferPointer(rebasing: block[(block.count / 2)..<block.count / 2 + filled])
-        ByteShuffle.shuffle(UnsafeRawBufferPointer(rebasing: block[..<filled]), width, into: shuffled)
-        let isWhole = filled == FrameLayout.block
+    private mutating func compressFilled(to file: borrowing OpenFile) throws(StorageError) {
+        guard filled > 0 else { return }
+        let bytes = UnsafeRawBufferPointer(rebasing: block[..<filled])
         filled = 0
-        if isWhole { return try compress(UnsafeRawBufferPointer(shuffled), to: file) }
+        try compressBlock(bytes, to: file)
+    }
+
+    private mutating func compressBlock(_ bytes: UnsafeRawBufferPointer, to file: borrowing OpenFile)
+        throws(StorageError)
+    {
+        guard let width = layout.width else { return }
+        let half = block.count / 2
+        let shuffled = UnsafeMutableRawBufferPointer(rebasing: block[half..<half + bytes.count])
+        ByteShuffle.shuffle(bytes, width, into: shuffled)
+        if bytes.count == FrameLayout.block { return try compress(UnsafeRawBufferPointer(shuffled), to: file) }
         // zstd finds out for 128 KiB at once how its bytes are distributed: of smaller planes it must be told the ends.
         for plane in FrameLayout.planes(of: UnsafeRawBufferPointer(shuffled), width) {
             try compress(plane, to: file)
@@ -85,19 +105,19 @@ struct FrameWriter: ~Copyable {
         }
     }
 
-    private func compress(_ bytes: UnsafeRawBufferPointer, to file: borrowing OpenFile) throws(StorageError) {
+    private mutating func compress(_ bytes: UnsafeRawBufferPointer, to file: borrowing OpenFile) throws(StorageError) {
         var input = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
         while input.pos < input.size { _ = try step(&input, ZSTD_e_continue, file) }
     }
 
     /// Ends the frame.
     consuming func finish(to file: borrowing OpenFile) throws(StorageError) {
-        try compressBlock(to: file)
+        try compressFilled(to: file)
         var input = ZSTD_inBuffer(src: nil, size: 0, pos: 0)
         while try step(&input, ZSTD_e_end, file) > 0 {}
     }
 
-    private func step(
+    private mutating func step(
         _ input: inout ZSTD_inBuffer, _ mode: ZSTD_EndDirective, _ file: borrowing OpenFile
     ) throws(StorageError) -> Int {
         var target = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
@@ -106,6 +126,12 @@ struct FrameWriter: ~Copyable {
         guard ZSTD_isError(left) == 0 else { throw .changedWhileReading(path: file.path) }
         if target.pos > 0 {
             try file.write(UnsafeRawBufferPointer(rebasing: output[..<target.pos]))
+            unstarted += target.pos
+            // What is compressed keeps the processors busy, which would have to do this as well.
+            if layout == .stored, unstarted >= Self.ahead {
+                file.startSynchronising()
+                unstarted = 0
+            }
         }
         return left
     }

@@ -296,6 +296,25 @@ struct FaultTests {
         #expect(try bench.engine().verify(readData: true).findings.isEmpty)
     }
 
+    @Test("what a collection takes between the forecast of a run and its beginning is made again")
+    func goneBeforeItBegan() async throws {
+        try await bench.run(steps("c"))
+        let engine = bench.engine()
+        let more = steps("c") + [.step("more", text: "m", after: ["c"])]
+        let report = try await engine.run(Workbench.plan(more), RunRequest(jobs: 2)) { event in
+            guard case .planned(let forecast) = event else { return }
+            #expect(forecast.steps.map(\.decision) == [.hit, .hit, .hit, .run])
+            do {
+                try engine.collect(engine.planCollection(CollectionPolicy(keepRuns: 0)))
+            } catch {
+                Issue.record(error)
+            }
+        }
+        #expect(report.summary == ["a: done", "b: done", "c: done", "more: done"])
+        #expect(try await bench.run(more).report.wasUpToDate)
+        #expect(try engine.verify(readData: true).findings.isEmpty)
+    }
+
     @Test("nothing is recorded whose objects were not announced to collections before")
     func announced() async throws {
         // The database itself refuses.

@@ -382,6 +382,16 @@ struct RunTests {
         }
     }
 
+    @Test("of two volatile steps with one key, the first runs each time and the second takes what it gave")
+    func volatileTwins() async throws {
+        let steps: [PlannedStep] = [
+            .step("a", text: "t", volatile: true), .step("b", text: "t", volatile: true),
+            .step("c", text: "c", after: ["a", "b"]),
+        ]
+        #expect(try await bench.run(steps).report.summary == ["a: done", "b: hit", "c: done"])
+        #expect(try await bench.run(steps).report.summary == ["a: done", "b: hit", "c: hit"])
+    }
+
     @Test("a stage body has a deep stack and leaves the cooperative pool alone")
     func ownThreads() async throws {
         @Sendable func depth(_ level: Int) -> Int {

@@ -6,6 +6,8 @@ final class CaptionServer: Sendable {
     enum Reply: Sendable {
         /// A caption as servers send it.
         case caption(String, finish: String = "stop")
+        /// The same, coded as some servers do unasked.
+        case gzip(String)
         /// Any status, headers and body.
         case raw(Int, [String: String] = [:], String)
         /// Takes the request and closes the connection.
@@ -85,14 +87,10 @@ final class CaptionServer: Sendable {
             return state.script.isEmpty ? Reply.raw(500, [:], "the script is over") : state.script.removeFirst()
         }
         switch reply {
-        case .caption(let text, let finish):
-            let answer: [String: Any] = [
-                "model": "tiny-llava-q4",
-                "choices": [["message": ["role": "assistant", "content": text], "finish_reason": finish]],
-            ]
-            let body = (try? JSONSerialization.data(withJSONObject: answer)) ?? Data()
-            send(connection, 200, [:], String(decoding: body, as: UTF8.self))
-        case .raw(let status, let headers, let body): send(connection, status, headers, body)
+        case .caption(let text, let finish): send(connection, 200, [:], Self.body(text, finish))
+        case .gzip(let text):
+            send(connection, 200, ["Content-Encoding": "gzip"], Self.gzip(Self.body(text, "stop")))
+        case .raw(let status, let headers, let body): send(connection, status, headers, Array(body.utf8))
         case .hangUp: return
         case .silence(let seconds): Thread.sleep(forTimeInterval: seconds)
         case .drip:
@@ -106,6 +104,29 @@ final class CaptionServer: Sendable {
             let block = String(repeating: "x", count: 65_536)
             while isOpen { isOpen = write(connection, block) }
         }
+    }
+
+    private static func body(_ text: String, _ finish: String) -> [UInt8] {
+        let answer: [String: Any] = [
+            "model": "tiny-llava-q4",
+            "choices": [["message": ["role": "assistant", "content": text], "finish_reason": finish]],
+        ]
+        return Array((try? JSONSerialization.data(withJSONObject: answer)) ?? Data())
+    }
+
+    /// RFC 1952, with one block that is stored as it is.
+    private static func gzip(_ bytes: [UInt8]) -> [UInt8] {
+        func little(_ number: UInt32, _ count: Int) -> [UInt8] {
+            (0..<count).map { UInt8(truncatingIfNeeded: number >> (8 * UInt32($0))) }
+        }
+        var check = UInt32.max
+        for byte in bytes {
+            check ^= UInt32(byte)
+            for _ in 0..<8 { check = check & 1 == 1 ? check >> 1 ^ 0xEDB8_8320 : check >> 1 }
+        }
+        let size = UInt32(bytes.count)
+        let head: [UInt8] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255, 1]
+        return head + little(size, 2) + little(~size, 2) + bytes + little(~check, 4) + little(size, 4)
     }
 
     private func receive(_ connection: Int32) -> Request? {
@@ -126,16 +147,16 @@ final class CaptionServer: Sendable {
         }
     }
 
-    private func send(_ connection: Int32, _ status: Int, _ headers: [String: String], _ body: String) {
+    private func send(_ connection: Int32, _ status: Int, _ headers: [String: String], _ body: [UInt8]) {
         let lines = headers.map { "\($0.key): \($0.value)\r\n" }.joined()
-        _ = write(
-            connection,
-            "HTTP/1.1 \(status) Status\r\n\(lines)Content-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n\(body)"
-        )
+        let head = "HTTP/1.1 \(status) Status\r\n\(lines)Content-Length: \(body.count)\r\nConnection: close\r\n\r\n"
+        _ = write(connection, Array(head.utf8) + body)
     }
 
-    private func write(_ connection: Int32, _ text: String) -> Bool {
-        var bytes = Array(text.utf8)[...]
+    private func write(_ connection: Int32, _ text: String) -> Bool { write(connection, Array(text.utf8)) }
+
+    private func write(_ connection: Int32, _ bytes: [UInt8]) -> Bool {
+        var bytes = bytes[...]
         while !bytes.isEmpty {
             let sent = Array(bytes).withUnsafeBytes {
                 Foundation.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))

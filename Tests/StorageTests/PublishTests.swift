@@ -121,6 +121,26 @@ import Testing
         #expect(try store.verify(readData: true).findings.isEmpty)
     }
 
+    @Test("what is smooth or repeats takes hardly any room, large as it is", arguments: [true, false])
+    func smoothFloats(isSmooth: Bool) throws {
+        let temporary = try TemporaryFolder()
+        let store = try temporary.store()
+        let row = [UInt8](floats(4096, width: 4))
+        var data = Data(capacity: 9 << 20)
+        for index in 0..<(9 << 20) / 16_384 {
+            if isSmooth {
+                let numbers = (0..<4096).map { Float(index * 4096 + $0).bitPattern.littleEndian }
+                numbers.withUnsafeBytes { data.append(contentsOf: $0) }
+            } else {
+                data.append(contentsOf: row)
+            }
+        }
+        let digest = try store.publish(folder: temporary.folder("a", ["x": data]), kind: .files).manifest.entries[0]
+            .digest
+        #expect(try store.allObjects().first { $0.digest == digest }?.storedBytes ?? .max < data.count / 20)
+        #expect(try store.read(digest) == data)
+    }
+
     @Test("damage in any block of a large object is found, whether it is shuffled or not", arguments: [true, false])
     func largeDamage(isShuffled: Bool) throws {
         let temporary = try TemporaryFolder()

@@ -33,11 +33,16 @@ public enum ArtifactError: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The same, of a value that is a part of another: `[3]`, or a key.
+    /// The same, of a value that is a part of another: `[3]`, or `.key`.
     func inside(_ part: String) -> ArtifactError {
         guard case .number(let number, let path) = self else { return self }
-        let whole = path.isEmpty || path.hasPrefix("[") ? part + path : "\(part).\(path)"
-        return .number(number, path: whole)
+        return .number(number, path: part + path)
+    }
+
+    /// The same, of a value that is no part of another: its path starts without a dot.
+    var whole: ArtifactError {
+        guard case .number(let number, let path) = self, path.hasPrefix(".") else { return self }
+        return .number(number, path: String(path.dropFirst()))
     }
 
     private static func place(_ path: String) -> String { path.isEmpty ? "the value" : "the value at \(path)" }

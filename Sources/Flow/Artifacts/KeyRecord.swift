@@ -42,7 +42,7 @@ public struct KeyRecord: Hashable, Sendable {
             try value.appendCanonical(to: &bytes)
         } catch {
             bytes.removeLast(bytes.count - before)
-            throw error
+            throw error.whole
         }
         bytes.append(UInt8(ascii: "\n"))
         fields.append(Field(path: path, value: value))

@@ -11,7 +11,7 @@ extension Value {
     /// - Throws: `ArtifactError.number` for NaN, infinities and -0.0; `.duplicateKey` for keys that are equal in NFC.
     public func canonicalText() throws(ArtifactError) -> String {
         var text: [UInt8] = []
-        try appendCanonical(to: &text)
+        do throws(ArtifactError) { try appendCanonical(to: &text) } catch { throw error.whole }
         return String(decoding: text, as: UTF8.self)
     }
 
@@ -53,7 +53,7 @@ extension Value {
                 Self.appendCanonical(pair.key, to: &text)
                 text.append(UInt8(ascii: ":"))
                 do throws(ArtifactError) { try pair.value.appendCanonical(to: &text) } catch {
-                    throw error.inside(pair.key)
+                    throw error.inside(".\(pair.key)")
                 }
             }
             text.append(UInt8(ascii: "}"))

@@ -41,9 +41,15 @@ struct Planner {
     let stages: StageTable
     let digests: SourceDigests
     let forced: Set<StepID>
+    /// Whether what is known is good enough for steps that are forced or volatile too.
+    var takesKnown = false
 
-    /// The same without anything that is forced.
-    var unforced: Planner { Planner(steps: steps, stages: stages, digests: digests, forced: []) }
+    /// The same for a key that the run has computed: what was wanted anew is new now, whichever step wanted it.
+    var satisfied: Planner {
+        var planner = self
+        planner.takesKnown = true
+        return planner
+    }
 
     /// The key of a step; nil as long as a step that feeds it has not ended.
     ///
@@ -76,8 +82,8 @@ struct Planner {
 
     /// Whether a step with this key is a hit, or why it runs.
     func judge(_ step: PlannedStep, _ key: StepKey, _ history: History) throws -> Judgement {
-        if forced.contains(step.id) { return .run(.forced) }
-        if step.isVolatile { return .run(.volatile) }
+        if !takesKnown, forced.contains(step.id) { return .run(.forced) }
+        if !takesKnown, step.isVolatile { return .run(.volatile) }
         guard let known = try history.result(key.digest) else { return .run(try cause(of: step, key.record, history)) }
         let lacking = step.outputs.first { known.outputs[$0.name] == nil }?.name
         if let missing = known.missing ?? lacking { return .run(.outputMissing(port: missing)) }

@@ -225,7 +225,7 @@ struct Runner {
         let step = step(id)
         while true {
             let judgement = try engine.lineage.read { reader in
-                try (computed.contains(key.digest) ? planner.unforced : planner)
+                try (computed.contains(key.digest) ? planner.satisfied : planner)
                     .judge(step, key, engine.history(of: pipeline, reader))
             }
             guard case .hit(let attempt, _) = judgement, named[id] != attempt else { return judgement }

@@ -29,20 +29,9 @@ struct FrameWriter: ~Copyable {
         guard let context = ZSTD_createCCtx() else { preconditionFailure("no memory for a zstd context") }
         self.context = context
         self.layout = layout
-        let level: Int32 =
-            switch layout {
-            case .stored: ZSTD_minCLevel()
-            case .compressed: 3
-            // Floats hardly repeat: how often each byte occurs is all that compresses them, and looking for more costs
-            // three times as much. In small files there is often some padding.
-            case .shuffled: size < Self.threaded ? 1 : ZSTD_minCLevel()
-            }
         block = .allocate(byteCount: layout.width == nil ? 0 : 2 * min(FrameLayout.block, size), alignment: 16)
         output = .allocate(byteCount: Self.chunk, alignment: 16)
-        // Negative levels only look for long repetitions and leave literals as they are.
-        ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
-        // ZSTD_c_literalCompressionMode: encode them by their frequencies all the same. A library that refuses does no harm.
-        if layout.width != nil { ZSTD_CCtx_setParameter(context, ZSTD_c_experimentalParam5, 1) }
+        layout.prepare(context)
         ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
         ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 1)
         // With a worker, compression runs beside hashing. A library without threads refuses, which does no harm.

@@ -24,6 +24,7 @@ struct Endpoint {
 
     init(_ settings: RecaptionStage.Settings, environment: [String: String]) throws(EndpointError) {
         guard let text = settings.endpoint, !text.isEmpty else { throw .noEndpoint }
+        if let missing = Exchange.missing { throw .library(reason: "\(missing); install the package that has it") }
         guard var url = URL(string: text), let scheme = url.scheme?.lowercased(), ["http", "https"].contains(scheme),
             let host = url.host(), !host.isEmpty
         else { throw .badURL(text) }
@@ -102,7 +103,7 @@ struct Endpoint {
 
     private func answer(to request: Exchange.Request, _ checkCancellation: @Sendable () throws -> Void) throws -> Answer
     {
-        let reply = try Exchange(request, timeout: timeout).reply(checkCancellation, place: place)
+        let reply = try Exchange(request, timeout: timeout, place: place).reply(checkCancellation)
         return try ChatReply(
             status: reply.status, body: reply.body, retryAfter: reply.retryAfter, place: place, key: key
         )
@@ -119,7 +120,7 @@ enum EndpointError: Error, Hashable, CustomStringConvertible {
     case secretInURL
     case noKey(variable: String)
     case badKey(variable: String)
-    case noLibrary(reason: String)
+    case library(reason: String)
     case unreachable(place: String, reason: String)
     case timeout(place: String, seconds: Double)
     case tooMuch(place: String, limit: Int)
@@ -156,8 +157,7 @@ enum EndpointError: Error, Hashable, CustomStringConvertible {
             "endpoint has a user, a password or a query in it: a key comes from the variable that key-variable names"
         case .noKey(let variable): "the environment variable \(variable), which should hold the key, is not set"
         case .badKey(let variable): "the key in the environment variable \(variable) has a line break in it"
-        case .noLibrary(let reason):
-            "captioner: endpoint speaks through libcurl, which cannot be used: \(reason); install the package that has it"
+        case .library(let reason): "captioner: endpoint speaks through libcurl, which cannot be used: \(reason)"
         case .unreachable(let place, let reason): "\(place) cannot be reached: \(reason)"
         case .timeout(let place, let seconds): "\(place) has not answered within \(seconds) s"
         case .tooMuch(let place, let limit): "\(place) answers with more than \(limit >> 10) KiB"

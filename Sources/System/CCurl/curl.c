@@ -39,16 +39,28 @@ CURLcode motrans_curl_set_text(CURL *handle, CURLoption option, const char *valu
 
 CURLcode motrans_curl_set_list(CURL *handle, CURLoption option, struct curl_slist *value) { return SET(value); }
 
-CURLcode motrans_curl_set_writer(CURL *handle, curl_write_callback writer, void *context) {
-    variadic_set set = (variadic_set)lazy_find(SONAME, "curl_easy_setopt");
-    CURLcode code = set(handle, CURLOPT_WRITEFUNCTION, writer);
-    return code == CURLE_OK ? set(handle, CURLOPT_WRITEDATA, context) : code;
+CURLcode motrans_curl_set_error_buffer(CURL *handle, char *buffer) {
+    const CURLoption option = CURLOPT_ERRORBUFFER;
+    return SET(buffer);
 }
 
-#define GET(value) ((variadic_get)lazy_find(SONAME, "curl_easy_getinfo"))(handle, info, value)
+static CURLcode set_callback(
+    CURL *handle, CURLoption function, curl_write_callback callback, CURLoption data, void *context) {
+    variadic_set set = (variadic_set)lazy_find(SONAME, "curl_easy_setopt");
+    CURLcode code = set(handle, function, callback);
+    return code == CURLE_OK ? set(handle, data, context) : code;
+}
 
-CURLcode motrans_curl_get_number(CURL *handle, CURLINFO info, long *value) { return GET(value); }
+CURLcode motrans_curl_set_writer(CURL *handle, curl_write_callback writer, void *context) {
+    return set_callback(handle, CURLOPT_WRITEFUNCTION, writer, CURLOPT_WRITEDATA, context);
+}
 
-CURLcode motrans_curl_get_offset(CURL *handle, CURLINFO info, curl_off_t *value) { return GET(value); }
+CURLcode motrans_curl_set_header_reader(CURL *handle, curl_write_callback reader, void *context) {
+    return set_callback(handle, CURLOPT_HEADERFUNCTION, reader, CURLOPT_HEADERDATA, context);
+}
+
+CURLcode motrans_curl_get_number(CURL *handle, CURLINFO info, long *value) {
+    return ((variadic_get)lazy_find(SONAME, "curl_easy_getinfo"))(handle, info, value);
+}
 
 const char *motrans_curl_missing(void) { return dlopen(SONAME, RTLD_NOW | RTLD_LOCAL) ? NULL : dlerror(); }

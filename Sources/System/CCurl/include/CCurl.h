@@ -6,11 +6,14 @@ CURLcode motrans_curl_set_number(CURL *handle, CURLoption option, long value);
 CURLcode motrans_curl_set_text(CURL *handle, CURLoption option, const char *value);
 CURLcode motrans_curl_set_list(CURL *handle, CURLoption option, struct curl_slist *value);
 
-/// Where the body of the reply goes, piece by piece; a writer that takes less than it was given ends the transfer.
+/// Room for the words of an error, of CURL_ERROR_SIZE bytes.
+CURLcode motrans_curl_set_error_buffer(CURL *handle, char *buffer);
+
+/// Where the body of the reply, or each line of its head, goes; what takes less than it was given ends the transfer.
 CURLcode motrans_curl_set_writer(CURL *handle, curl_write_callback writer, void *context);
+CURLcode motrans_curl_set_header_reader(CURL *handle, curl_write_callback reader, void *context);
 
 CURLcode motrans_curl_get_number(CURL *handle, CURLINFO info, long *value);
-CURLcode motrans_curl_get_offset(CURL *handle, CURLINFO info, curl_off_t *value);
 
 /// Why libcurl cannot be loaded, or NULL.
 const char *motrans_curl_missing(void);

@@ -207,6 +207,16 @@ struct AuditTests {
         #expect(try engine.verify(readData: false).findings.map(\.kind) == [.missing])
     }
 
+    @Test("a run of some of the steps does not count as the latest run: the results of the others stay")
+    func gcPartialRun() async throws {
+        let first = try await bench.run(try steps("one", "A")).report
+        try await bench.run(try steps("one", "A"), RunRequest(steps: ["mid"], force: .named))
+        #expect(try bench.engine().planCollection(CollectionPolicy(keepRuns: 1)).evicted.isEmpty)
+        try await bench.run(try steps("one", "B"))
+        let evicted = try bench.engine().planCollection(CollectionPolicy(keepRuns: 1)).evicted.map(\.digest)
+        #expect(Set(evicted) == [try first.output("mid"), try first.output("last")])
+    }
+
     @Test("a pinned artifact stays whatever the limits; age and size are kept to")
     func gcLimits() async throws {
         let first = try await bench.run(try steps("one", "A")).report

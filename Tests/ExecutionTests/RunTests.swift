@@ -390,6 +390,9 @@ struct RunTests {
         ]
         #expect(try await bench.run(steps).report.summary == ["a: done", "b: hit", "c: done"])
         #expect(try await bench.run(steps).report.summary == ["a: done", "b: hit", "c: hit"])
+        // Whoever looks for the results finds those of the latest run.
+        #expect(try bench.forecast(steps).first == "a: run, volatile")
+        #expect(try bench.forecast(steps, RunRequest(force: .never)) == ["a: hit", "b: hit", "c: hit"])
     }
 
     @Test("a stage body has a deep stack and leaves the cooperative pool alone")

@@ -19,7 +19,9 @@ struct GCCommand: ParsableCommand {
     @Flag(name: [.customShort("n"), .long], help: "Only say what would go (the default).") var dryRun = false
     @Option(help: "What was not used for this long: `30d`, `12h`.") var olderThan: String?
     @Option(help: "The oldest, until the store is at most this large: `500MB`, `20GB`.") var maxSize: String?
-    @Option(help: "All that none of this many latest runs of each pipeline used.") var keepRuns: Int?
+    @Option(
+        help: "All that none of this many latest runs of each pipeline used; runs of only some steps do not count.")
+    var keepRuns: Int?
     @Flag(help: "All that comes from something revoked, pinned or not, and nothing else.") var revoked = false
     @Flag(help: "One JSON document.") var json = false
     @OptionGroup var cache: CacheOptions

@@ -50,7 +50,7 @@ struct GetCommand: ParsableCommand {
         let file = try pipeline ?? engine.latestPipelineFile()
         let plan = try pipelineOptions.pipeline(file).plan
         let (name, port) = split(subject)
-        let forecast = try engine.forecast(plan, RunRequest(steps: [name]))
+        let forecast = try engine.forecast(plan, RunRequest(steps: [name], force: .never))
         let steps = forecast.steps.filter { plan.steps(named: name).contains($0.id) }
         return try steps.map { step in
             guard step.decision == .hit else {

@@ -27,7 +27,7 @@ struct RebuildCheck {
     ///
     /// Throws `CommandFailure` when one is not known, or fails.
     func rebuild(_ names: [String]) async throws -> [Outcome] {
-        let forecast = try engine.forecast(plan, RunRequest(steps: names))
+        let forecast = try engine.forecast(plan, RunRequest(steps: names, force: .never))
         let wanted =
             names.isEmpty
             ? forecast.steps

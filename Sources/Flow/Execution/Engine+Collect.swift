@@ -121,8 +121,17 @@ private struct Collector {
             case .run(let run): pinned.formUnion(try reader.artifacts(ofRuns: [run]))
             }
         }
+        let runs = try reader.runs(limit: 100_000)
+        // A run of some of the steps does not count as the latest of its pipeline: what the others used would go.
+        var widths: [RunID: Int] = [:]
+        var widest: [[String]: Int] = [:]
+        for run in runs {
+            let width = try reader.steps(of: run.id).count
+            widths[run.id] = width
+            widest[[run.run.pipeline, run.run.text]] = max(widest[[run.run.pipeline, run.run.text]] ?? 0, width)
+        }
         var kept: [String: Int] = [:]
-        for run in try reader.runs(limit: 100_000) {
+        for run in runs {
             let used = try reader.artifacts(ofRuns: [run.id])
             if run.outcome == .running, run.run.process.liveness != .dead {
                 inUse.formUnion(used)
@@ -132,7 +141,7 @@ private struct Collector {
                 }
             }
             let isRecent = kept[run.run.pipeline, default: 0] < policy.keepRuns ?? 1
-            kept[run.run.pipeline, default: 0] += 1
+            if widths[run.id] == widest[[run.run.pipeline, run.run.text]] { kept[run.run.pipeline, default: 0] += 1 }
             for digest in used {
                 lastUsed[digest] = max(lastUsed[digest] ?? .distantPast, run.ended ?? run.run.started)
                 if isRecent, recent[digest] == nil { recent[digest] = run.id }

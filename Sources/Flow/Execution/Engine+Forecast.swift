@@ -33,7 +33,9 @@ extension Engine {
             try hashing(path, bytes)
         }
         try refuseRevoked(digests, in: selection.steps)
-        let planner = Planner(steps: selection.steps, stages: stages, digests: digests, forced: selection.forced)
+        let planner = Planner(
+            steps: selection.steps, stages: stages, digests: digests, forced: selection.forced,
+            takesKnown: request.force == .never)
         let forecast = try lineage.read { reader in
             // Of many steps at once, most of which are likely to be what they were.
             let results = try reader.latestResults(of: plan.name)

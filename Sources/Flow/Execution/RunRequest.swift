@@ -7,6 +7,8 @@ public struct RunRequest: Sendable {
     public enum Force: Hashable, Sendable {
         /// None.
         case none
+        /// None, and volatile steps neither: for whoever looks for results.
+        case never
         /// All that are wanted.
         case all
         /// All that were named under `steps`.

@@ -27,7 +27,7 @@ struct Selection: Sendable {
         steps = plan.steps.filter { wanted.contains($0.id) }
         forced =
             switch request.force {
-            case .none: []
+            case .none, .never: []
             case .all: wanted
             case .named: named
             }

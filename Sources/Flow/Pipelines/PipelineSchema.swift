@@ -181,7 +181,7 @@ public struct PipelineSchema: Sendable {
                 "type": "integer", "minimum": 0, "maximum": 100,
                 "description": "How often it is tried again after a failure.",
             ]),
-            "memory": text("What it needs: it starts only where so much is free. 18GB"),
+            "memory": text("What it needs: it starts only where so much is free, or alone. 18GB"),
             "settings": settings(of: stage),
         ]
         var required: [Node] = ["stage"]

@@ -109,7 +109,7 @@ public struct StepLimits: Hashable, Sendable {
     public var timeout: Double?
     /// How often it is tried again after a failure.
     public var retries: Int?
-    /// Bytes that it needs: it starts only where so much is free.
+    /// Bytes that it needs: it starts only where so much is free, or alone.
     public var memory: Int?
 
     /// Limits as they are.

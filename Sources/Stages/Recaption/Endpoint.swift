@@ -122,6 +122,7 @@ enum EndpointError: Error, Hashable, CustomStringConvertible {
     case badKey(variable: String)
     case library(reason: String)
     case unreachable(place: String, reason: String)
+    case brokenReply(place: String, reason: String)
     case timeout(place: String, seconds: Double)
     case tooMuch(place: String, limit: Int)
     case redirect(place: String, status: Int)
@@ -131,7 +132,7 @@ enum EndpointError: Error, Hashable, CustomStringConvertible {
     /// Whether another try may go better.
     var mayPass: Bool {
         switch self {
-        case .unreachable, .timeout: true
+        case .unreachable, .brokenReply, .timeout: true
         case .status(_, let status, _, _): [408, 425, 429].contains(status) || status >= 500
         default: false
         }
@@ -159,6 +160,8 @@ enum EndpointError: Error, Hashable, CustomStringConvertible {
         case .badKey(let variable): "the key in the environment variable \(variable) has a line break in it"
         case .library(let reason): "captioner: endpoint speaks through libcurl, which cannot be used: \(reason)"
         case .unreachable(let place, let reason): "\(place) cannot be reached: \(reason)"
+        case .brokenReply(let place, let reason):
+            "\(place) sends an answer that breaks off or cannot be read: \(reason)"
         case .timeout(let place, let seconds): "\(place) has not answered within \(seconds) s"
         case .tooMuch(let place, let limit): "\(place) answers with more than \(limit >> 10) KiB"
         case .redirect(let place, let status):

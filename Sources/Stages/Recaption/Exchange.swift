@@ -52,14 +52,16 @@ final class Exchange {
             curl_multi_add_handle(multi, easy)
             defer { curl_multi_remove_handle(multi, easy) }
             let code = try wait(for: multi, checkCancellation)
+            var status = 0
+            motrans_curl_get_number(easy, CURLINFO_RESPONSE_CODE, &status)
             if received.count > Exchange.limit { throw EndpointError.tooMuch(place: place, limit: Exchange.limit) }
             if code == CURLE_OPERATION_TIMEDOUT { throw EndpointError.timeout(place: place, seconds: timeout) }
             guard code == CURLE_OK else {
                 let reason = String(cString: words[0] == 0 ? curl_easy_strerror(code) : UnsafePointer(words))
-                throw EndpointError.unreachable(place: place, reason: reason)
+                throw status == 0
+                    ? EndpointError.unreachable(place: place, reason: reason)
+                    : EndpointError.brokenReply(place: place, reason: reason)
             }
-            var status = 0
-            motrans_curl_get_number(easy, CURLINFO_RESPONSE_CODE, &status)
             return Reply(status: status, body: received, retryAfter: retryAfter)
         }
     }

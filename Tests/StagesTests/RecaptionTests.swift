@@ -164,6 +164,8 @@ struct RecaptionTests {
         #expect(busy.log.components(separatedBy: "trying again").count == 3)
         let drip = try failure([.drip], ["timeout": .int(1), "retries": .int(0)])
         #expect(drip.text.contains("has not answered within 1.0 s"))
+        let garbled = try failure([.raw(200, ["Content-Encoding": "gzip"], "plain text")], ["retries": .int(0)])
+        #expect(garbled.text.contains("sends an answer that breaks off or cannot be read"), "\(garbled.text)")
         let gone = try failure([], ["endpoint": "http://127.0.0.1:1/v1", "retries": .int(0)])
         #expect(gone.text.contains("http://127.0.0.1:1 cannot be reached: Failed to connect to 127.0.0.1 port 1"))
     }

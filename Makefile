@@ -41,14 +41,14 @@ one-training-step: release
 	   $(MOTRANS) trace .build/motion.json motion --md; } > .build/page.md
 	@mv .build/page.md $(PAGE)
 
-## Every call of a run at which it may be killed or the disk may fail; the tests try a few of them. Some 40 minutes;
+## Every call of a run at which it may be killed or the disk may fail; the tests try a few of them. An hour;
 ## EACH=4 tries every fourth.
 crash-points: setup
 	swift build --build-tests
 	MOTRANS_CRASH_POINTS=$(or $(EACH),1) TMPDIR=$$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) \
 	    swift test --skip-build --filter CrashPointTests
 
-## The power fails 200 times while runs publish. Wants root, loop devices and mkfs.xfs (Debian: xfsprogs). Some 15 minutes.
+## The power fails 200 times while runs publish. Wants root, loop devices and mkfs.xfs (Debian: xfsprogs). Some 20 minutes.
 power-cut: setup
 	swift build --build-tests
 	MOTRANS_POWER_CUTS=200 swift test --skip-build --filter PowerCutTests

@@ -40,6 +40,8 @@ import Testing
     func refusedNumbers(number: Double, text: String) {
         let value = Value.map(["a": .list([.int(0), .double(number)])])
         #expect(throws: ArtifactError.number(text, path: "a[1]")) { try value.canonicalText() }
+        let deep = Value.list([.map(["b": .map(["c": value])])])
+        #expect(throws: ArtifactError.number(text, path: "[0].b.c.a[1]")) { try deep.canonicalText() }
     }
 
     @Test(

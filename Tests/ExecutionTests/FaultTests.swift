@@ -315,6 +315,41 @@ struct FaultTests {
         #expect(try engine.verify(readData: true).findings.isEmpty)
     }
 
+    @Test(
+        "what another process gives between the forecast of a run and its beginning decides the keys of what it feeds")
+    func givenBeforeItBegan() async throws {
+        let known: [PlannedStep] = [
+            .step("a", text: "a"), .step("b", text: "b", after: ["a"]), .step("other", text: "o"),
+        ]
+        let first = try await bench.run(known).report
+        let other = try first.output("other")
+        let more = known + [.step("more", text: "m", after: ["b"])]
+        let bench = bench
+        let report = try await bench.engine().run(Workbench.plan(more), RunRequest(jobs: 2)) { event in
+            guard case .planned(let forecast) = event, let old = forecast.steps[0].attempt else { return }
+            #expect(forecast.steps.map(\.decision) == [.hit, .hit, .hit, .run])
+            do {
+                // The same key once more, with other bytes.
+                try bench.lineage.write("another process") { database in
+                    let new = AttemptID(at: Date()).text
+                    try database.execute(
+                        sql: """
+                            CREATE TEMP TABLE news AS SELECT * FROM attempts WHERE id = ?;
+                            UPDATE news SET id = ?;
+                            INSERT INTO attempts SELECT * FROM news;
+                            INSERT INTO attempt_outputs (attempt, port, position, artifact, kind)
+                                SELECT ?, port, position, ?, kind FROM attempt_outputs WHERE attempt = ?;
+                            DROP TABLE news;
+                            """, arguments: [old.text, new, new, other.hex, old.text])
+                }
+            } catch {
+                Issue.record(error)
+            }
+        }
+        #expect(report.summary == ["a: hit", "b: done", "other: hit", "more: done"])
+        #expect(try report.output("a") == other)
+    }
+
     @Test("nothing is recorded whose objects were not announced to collections before")
     func announced() async throws {
         // The database itself refuses.

@@ -382,7 +382,9 @@ struct RunTests {
         }
     }
 
-    @Test("of two volatile steps with one key, the first runs each time and the second takes what it gave")
+    @Test(
+        "of two volatile steps with one key, the first runs each time and the second takes what it gave",
+        .timeLimit(.minutes(2)))
     func volatileTwins() async throws {
         let steps: [PlannedStep] = [
             .step("a", text: "t", volatile: true), .step("b", text: "t", volatile: true),

@@ -136,6 +136,14 @@ struct ChainTests {
             }
         }
         let before = try dump()
+        let records = cache.url.appending(path: "records")
+        for name in try FileManager.default.contentsOfDirectory(atPath: records.path) {
+            let text = try String(contentsOf: records.appending(path: name), encoding: .utf8)
+            // The one text that a value has, so that others can compare lines too.
+            for line in text.split(separator: "\n").map(String.init) {
+                #expect(try Value(canonicalText: line).canonicalText() == line)
+            }
+        }
         for suffix in ["", "-wal", "-shm"] {
             try? FileManager.default.removeItem(at: cache.url.appending(path: "lineage.sqlite\(suffix)"))
         }

@@ -109,7 +109,7 @@ struct BadFile: Sendable, CustomTestStringConvertible {
                 prompts:
                   - A blue robot is zigzagging in the snow
                 settings:
-                  motion: {stepz: 300, rank: many}
+                  motion: {stepz: 300, rank: "m\"y"}
                   sample: {seeds: [1, x]}
 
                 """#,
@@ -123,12 +123,12 @@ struct BadFile: Sendable, CustomTestStringConvertible {
                     |           ^^^^^^^^^^^^
                     = help: did you mean `clips/a.mp4`?
                 p.yaml:12:12: error: stage motion-training has no setting `stepz`
-                  12 |   motion: {stepz: 300, rank: many}
+                  12 |   motion: {stepz: 300, rank: "m\"y"}
                      |            ^^^^^
                      = help: did you mean `steps`?
-                p.yaml:12:30: error: `rank`: expected a whole number, found the text "many"
-                  12 |   motion: {stepz: 300, rank: many}
-                     |                              ^^^^
+                p.yaml:12:30: error: `rank`: expected a whole number, found the text "m"y"
+                  12 |   motion: {stepz: 300, rank: "m\"y"}
+                     |                              ^^^^^^
                 p.yaml:13:3: error: there is no step `sample`
                   13 |   sample: {seeds: [1, x]}
                      |   ^^^^^^
